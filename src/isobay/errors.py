@@ -1,0 +1,185 @@
+"""The one tree of errors. Every error isobay raises on purpose is one of these.
+
+    IsobayError                 1000  500  something failed that is isobay's own fault
+    ├── InvalidFieldsError      2001  400  fields, parameters or body are wrong; each is named
+    ├── UnknownOperationError   2002  400  ``?operation=`` names nothing that can be done here
+    ├── WrongStateError         2012  400  the object exists, but not in a state that allows this
+    ├── InUseError              2013  400  something still uses the object; the users are named
+    ├── AlreadyExistsError      2014  400  the name or code is taken
+    ├── ImageError              2101  400  the bytes are not a readable disk image
+    ├── RulesError              2102  400  the operating system rules cannot be read
+    ├── SourceError             2103  400  a local file cannot be read or is not allowed
+    ├── UnauthorizedError       3001  401  no key, or a key nobody has
+    ├── ForbiddenError          3002  403  a known key without the right
+    ├── NotFoundError           4001  404  missing, or not visible to the caller
+    ├── MethodNotAllowedError   4002  405  the path exists, the verb does not
+    ├── TooLargeError           4003  413  the request is larger than the limit
+    ├── StorageError            5001  507  the disk cannot take or give the bytes
+    ├── UnavailableError        5002  503  a part that is needed is not there now
+    └── SettingsError           5003  500  an option has a value that cannot be used
+
+``code`` is the number of the API's error envelope, ``status`` the HTTP status.
+The message is a sentence for people: what, where, and what to do.
+``context`` is a flat mapping of JSON values for programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+__all__ = [
+    "AlreadyExistsError",
+    "ForbiddenError",
+    "ImageError",
+    "InUseError",
+    "InvalidFieldsError",
+    "IsobayError",
+    "MethodNotAllowedError",
+    "NotFoundError",
+    "RulesError",
+    "SettingsError",
+    "SourceError",
+    "StorageError",
+    "TooLargeError",
+    "UnauthorizedError",
+    "UnavailableError",
+    "UnknownOperationError",
+    "WrongStateError",
+    "error_classes",
+]
+
+
+class IsobayError(Exception):
+    """Something failed. ``message`` is for people, ``context`` for programs."""
+
+    code: ClassVar[int] = 1000
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, **context: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.context: dict[str, Any] = context
+
+
+class InvalidFieldsError(IsobayError):
+    """Fields are wrong: ``context["fields"]`` maps each field's name to what is wrong with it."""
+
+    code = 2001
+    status = 400
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        listed = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        super().__init__(f"The request has fields that cannot be used. {listed}.", fields=fields)
+
+
+class UnknownOperationError(IsobayError):
+    """The ``operation`` parameter names nothing that can be done to this object."""
+
+    code = 2002
+    status = 400
+
+
+class WrongStateError(IsobayError):
+    """The object is not in a state that allows the operation."""
+
+    code = 2012
+    status = 400
+
+
+class InUseError(IsobayError):
+    """Something still uses the object; ``context`` names the users."""
+
+    code = 2013
+    status = 400
+
+
+class AlreadyExistsError(IsobayError):
+    """A unique name or code is taken."""
+
+    code = 2014
+    status = 400
+
+
+class ImageError(IsobayError):
+    """The bytes are no disk image that can be read: the one kind of error of ``isobay.image``."""
+
+    code = 2101
+    status = 400
+
+
+class RulesError(IsobayError):
+    """The operating system rules (libosinfo's database) cannot be read or brought in."""
+
+    code = 2102
+    status = 400
+
+
+class SourceError(IsobayError):
+    """A local file cannot be read, or its path is not one that may be added."""
+
+    code = 2103
+    status = 400
+
+
+class UnauthorizedError(IsobayError):
+    """There is no key, or nobody has such a key."""
+
+    code = 3001
+    status = 401
+
+
+class ForbiddenError(IsobayError):
+    """The key is known and lacks the right."""
+
+    code = 3002
+    status = 403
+
+
+class NotFoundError(IsobayError):
+    """There is no such object, or the caller may not know that there is."""
+
+    code = 4001
+    status = 404
+
+
+class MethodNotAllowedError(IsobayError):
+    """The path exists, the verb does not."""
+
+    code = 4002
+    status = 405
+
+
+class TooLargeError(IsobayError):
+    """The request is larger than the limit."""
+
+    code = 4003
+    status = 413
+
+
+class StorageError(IsobayError):
+    """The disk cannot take the bytes or give them back."""
+
+    code = 5001
+    status = 507
+
+
+class UnavailableError(IsobayError):
+    """A part that the request needs is not there now."""
+
+    code = 5002
+    status = 503
+
+
+class SettingsError(IsobayError):
+    """An option has a value that cannot be used."""
+
+    code = 5003
+    status = 500
+
+
+def error_classes(root: type[IsobayError] = IsobayError) -> Iterator[type[IsobayError]]:
+    """Yield the tree from ``root`` down, each class once: for the docs and the tests that hold them true."""
+    yield root
+    for child in root.__subclasses__():
+        yield from error_classes(child)
