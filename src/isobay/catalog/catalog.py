@@ -1,0 +1,56 @@
+"""The catalogue: one database, and a room for each noun in it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from sqlalchemy import Connection
+
+from isobay.catalog.activities import Activities
+from isobay.catalog.connections import Connections
+from isobay.catalog.database import Database
+from isobay.catalog.environments import Environments
+from isobay.catalog.isos import Isos
+from isobay.catalog.keys import Keys
+from isobay.catalog.places import Places
+from isobay.catalog.tasks import Tasks
+
+
+class Catalog:
+    """What isobay knows. The nouns' methods take the transaction that the caller opened here."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.activities = Activities()
+        self.connections = Connections()
+        self.environments = Environments()
+        self.isos = Isos()
+        self.keys = Keys()
+        self.places = Places()
+        self.tasks = Tasks()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection on which every statement sees what is committed now."""
+        return self._database.reading()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction: committed at the end, undone by an exception."""
+        return self._database.writing()
+
+    def answers(self) -> bool:
+        """Whether the database answers and its tables are of this version."""
+        return self._database.answers()
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._database.close()
+
+
+def open_catalog(url: str) -> Catalog:
+    """Open the catalogue at a database URL, making or upgrading its tables.
+
+    Raises SettingsError for a URL that is none, UnavailableError when the database does not answer.
+    """
+    database = Database(url)
+    database.upgrade()
+    return Catalog(database)

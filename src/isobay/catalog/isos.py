@@ -1,0 +1,161 @@
+"""The shelf: ISOs kept, found, paged and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from isobay.catalog import queries
+from isobay.catalog.places import Place
+from isobay.catalog.remembered import Remembered
+from isobay.catalog.tables import FOUND_BY, isos, scopes
+from isobay.errors import InvalidFieldsError
+from isobay.model import Iso, Listing, Page
+
+SORT_FIELDS = FOUND_BY
+FILTER_FIELDS = FOUND_BY
+STREAM_ROWS = 500
+COUNTS_KEPT = 4096
+ANCHORS_KEPT = 4096
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Iso).decode
+_TWO_SCOPES = isos.c.scope_id.in_([bindparam("private_scope"), bindparam("public_scope")])
+_GET = select(isos.c.record, isos.c.environment_id, isos.c.object_id).where(
+    isos.c.id == bindparam("iso_id"), _TWO_SCOPES
+)
+
+
+class Kept(Struct, frozen=True):
+    """An ISO, the environment it belongs to, and the object that holds its bytes."""
+
+    iso: Iso
+    environment_id: str
+    object_id: str
+
+
+class Isos:
+    """The ISOs. What is counted is remembered under the revision of the scopes it was counted in."""
+
+    def __init__(self) -> None:
+        self._counts: Remembered[int] = Remembered(COUNTS_KEPT)
+        self._anchors: Remembered[queries.Anchor] = Remembered(ANCHORS_KEPT)
+
+    def get(self, tx: Connection, place: Place, iso_id: str) -> Kept | None:
+        """The ISO with this id, if it is seen from the place."""
+        row = tx.execute(_GET, {"iso_id": iso_id, **_scopes(place)}).first()
+        return Kept(_decode(row[0]), row[1], row[2]) if row else None
+
+    def add(self, tx: Connection, place: Place, iso: Iso, object_id: str) -> None:
+        """Put a new ISO of the place's environment on the shelf."""
+        values = {**_columns(iso, place), "environment_id": place.environment_id, "object_id": object_id}
+        tx.execute(insert(isos).values(values))
+        _moved(tx, values["scope_id"])
+
+    def replace(self, tx: Connection, place: Place, iso: Iso) -> None:
+        """Write an ISO of the place's environment anew."""
+        before = tx.execute(select(isos.c.scope_id).where(isos.c.id == iso.id)).scalar_one()
+        values = _columns(iso, place)
+        tx.execute(update(isos).where(isos.c.id == iso.id).values(values))
+        _moved(tx, before, values["scope_id"])
+
+    def delete(self, tx: Connection, iso_id: str) -> None:
+        """Take an ISO off the shelf."""
+        scope = tx.execute(select(isos.c.scope_id).where(isos.c.id == iso_id)).scalar_one()
+        tx.execute(delete(isos).where(isos.c.id == iso_id))
+        _moved(tx, scope)
+
+    def object_ids(self, tx: Connection) -> set[str]:
+        """The objects that some ISO needs."""
+        return set(tx.execute(select(isos.c.object_id)).scalars())
+
+    def in_status(self, tx: Connection, status: str) -> list[tuple[str, str]]:
+        """The ids of all ISOs in a status, each with its environment's id."""
+        rows = tx.execute(select(isos.c.id, isos.c.environment_id).where(isos.c.status == status))
+        return [(row[0], row[1]) for row in rows]
+
+    def page(self, tx: Connection, place: Place, listing: Listing) -> Page[Iso]:
+        """One page of what is seen from the place; ``listing.limit`` must be set.
+
+        A deep page costs what the first costs: the row before it is found by its key (``cursor``), or
+        was remembered when the page before it was read, or is looked for once in the index alone.
+        """
+        shape = queries.Shape.of(listing)
+        values = {**_scopes(place), **queries.values_of(listing)}
+        total = self._count(tx, place, shape, values)
+        anchor = None
+        if listing.cursor:
+            anchor = queries.decode_cursor(listing.cursor, listing)
+        elif listing.offset:
+            if listing.offset >= total:
+                return Page([], total)
+            anchor = self._anchor(tx, place, shape, values, listing.offset)
+        rows = self._rows(tx, shape, values, anchor, listing.limit + 1)
+        more = len(rows) > listing.limit
+        rows = rows[: listing.limit]
+        last = queries.Anchor(rows[-1][1], rows[-1][2]) if rows else None
+        if last and listing.offset + len(rows) < total and not listing.cursor:
+            self._anchors.put(_key(place, shape, values, listing.offset + len(rows)), last)
+        cursor = queries.encode_cursor(last, listing) if more and last else ""
+        return Page([_decode(row[0]) for row in rows], total, cursor)
+
+    def stream(self, tx: Connection, place: Place, listing: Listing) -> Iterator[list[Iso]]:
+        """All that is seen from the place, a bounded number at a time."""
+        shape = queries.Shape.of(listing)
+        values = {**_scopes(place), **queries.values_of(listing)}
+        anchor = None
+        while rows := self._rows(tx, shape, values, anchor, STREAM_ROWS):
+            yield [_decode(row[0]) for row in rows]
+            if len(rows) < STREAM_ROWS:
+                return
+            anchor = queries.Anchor(rows[-1][1], rows[-1][2])
+
+    def _rows(
+        self, tx: Connection, shape: queries.Shape, values: queries.Values, anchor: queries.Anchor | None, limit: int
+    ) -> list[queries.Found]:
+        statement = queries.page_statement(shape, after=anchor is not None)
+        bound = {**values, "limit": limit}
+        if anchor:
+            bound |= {"after_key": anchor.key, "after_seq": anchor.seq}
+        return [(row[0], row[1], row[2]) for row in tx.execute(statement, bound)]
+
+    def _count(self, tx: Connection, place: Place, shape: queries.Shape, values: queries.Values) -> int:
+        key = _key(place, shape.unsorted(), values, 0)
+        total = self._counts.get(key)
+        if total is None:
+            total = int(tx.execute(queries.count_statement(shape.unsorted()), values).scalar_one())
+            self._counts.put(key, total)
+        return total
+
+    def _anchor(
+        self, tx: Connection, place: Place, shape: queries.Shape, values: queries.Values, offset: int
+    ) -> queries.Anchor:
+        key = _key(place, shape, values, offset)
+        anchor = self._anchors.get(key)
+        if anchor is None:
+            row = tx.execute(queries.anchor_statement(shape), {**values, "offset": offset - 1}).first()
+            if row is None:  # rows went away since they were counted
+                raise InvalidFieldsError({"page_number": "the list became shorter meanwhile; ask again"})
+            anchor = queries.Anchor(row[0], row[1])
+            self._anchors.put(key, anchor)
+        return anchor
+
+
+def _scopes(place: Place) -> dict[str, int]:
+    return {"private_scope": place.private_scope, "public_scope": place.public_scope}
+
+
+def _key(place: Place, shape: queries.Shape, values: queries.Values, offset: int) -> object:
+    return (place.private_revision, place.public_revision, shape, tuple(values.items()), offset)
+
+
+def _columns(iso: Iso, place: Place) -> dict[str, object]:
+    scope = place.public_scope if iso.visibility == "public" else place.private_scope
+    return {"scope_id": scope, "record": _encode(iso).decode(), **{name: getattr(iso, name) for name in FOUND_BY}}
+
+
+def _moved(tx: Connection, *scope_ids: object) -> None:
+    tx.execute(update(scopes).where(scopes.c.id.in_(scope_ids)).values(revision=scopes.c.revision + 1))

@@ -1,0 +1,159 @@
+"""How a list is asked of the database: one statement for each shape of question, built once.
+
+Each of the two scopes that a place sees is read in the order of an index (scope, field, seq), and the
+two are merged; ``seq``, the order of creation, makes every order total.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    asc,
+    bindparam,
+    desc,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+
+from isobay.catalog.tables import isos
+from isobay.errors import InvalidFieldsError
+from isobay.model import Listing, SortOrder
+
+Values = dict[str, Any]
+Found = tuple[str, str | int | bool, int]
+SCOPES = ("private_scope", "public_scope")
+SHAPES_KEPT = 512
+CURSOR_LENGTH = 4096
+
+
+class Anchor(Struct, frozen=True):
+    """The place of a row in an order: its value of the sort field, and its ``seq``."""
+
+    key: str | int | bool
+    seq: int
+
+
+class Shape(Struct, frozen=True):
+    """What of a listing decides its SQL; the rest is bound."""
+
+    sort_by: str
+    order: SortOrder
+    filters: tuple[str, ...]
+    search: bool
+
+    @classmethod
+    def of(cls, listing: Listing) -> Shape:
+        """The shape of a listing."""
+        return cls(listing.sort_by, listing.order, tuple(name for name, _ in listing.filters), bool(listing.search))
+
+    def unsorted(self) -> Shape:
+        """The same without its order: what a count needs."""
+        return Shape("", "ASC", self.filters, self.search)
+
+
+def values_of(listing: Listing) -> Values:
+    """What a listing binds: its filters' values and the pattern of its search."""
+    values: Values = {f"filter_{name}": value for name, value in listing.filters}
+    if listing.search:
+        escaped = listing.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values["search"] = f"%{escaped}%"
+    return values
+
+
+@lru_cache(SHAPES_KEPT)
+def page_statement(shape: Shape, after: bool) -> CompoundSelect[Any]:
+    """Rows of (record, sort value, seq) in order, after an anchor if there is one."""
+    return _merged(shape, (isos.c.record,), after).limit(bindparam("limit", type_=Integer))
+
+
+@lru_cache(SHAPES_KEPT)
+def anchor_statement(shape: Shape) -> CompoundSelect[Any]:
+    """The (sort value, seq) of the row at an offset, read from the index alone."""
+    return _merged(shape, (), after=False).limit(1).offset(bindparam("offset", type_=Integer))
+
+
+@lru_cache(SHAPES_KEPT)
+def count_statement(shape: Shape) -> Select[int]:
+    """How many rows match."""
+    scopes = isos.c.scope_id.in_([bindparam(name) for name in SCOPES])
+    return select(func.count()).select_from(isos).where(scopes, *_conditions(shape))
+
+
+def _merged(shape: Shape, columns: tuple[ColumnElement[Any], ...], after: bool) -> CompoundSelect[Any]:
+    key = _sort_column(shape)
+    conditions = [*_conditions(shape)]
+    if after:
+        conditions.append(_after(shape, key))
+    streams = [
+        select(*columns, key.label("sort_key"), isos.c.seq.label("row_seq")).where(
+            isos.c.scope_id == bindparam(scope), *conditions
+        )
+        for scope in SCOPES
+    ]
+    direction = asc if shape.order == "ASC" else desc
+    order: list[ColumnElement[Any]] = [direction(literal_column("sort_key")), direction(literal_column("row_seq"))]
+    return union_all(*streams).order_by(*order)
+
+
+def _after(shape: Shape, key: ColumnElement[Any]) -> ColumnElement[bool]:
+    seq = bindparam("after_seq", type_=isos.c.seq.type)
+    if not shape.sort_by:
+        return isos.c.seq > seq if shape.order == "ASC" else isos.c.seq < seq
+    here = tuple_(key, isos.c.seq)
+    there = tuple_(bindparam("after_key", type_=key.type), seq)
+    return here > there if shape.order == "ASC" else here < there
+
+
+def _sort_column(shape: Shape) -> ColumnElement[Any]:
+    return isos.c[shape.sort_by] if shape.sort_by else isos.c.seq
+
+
+def _conditions(shape: Shape) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [isos.c[name] == bindparam(f"filter_{name}") for name in shape.filters]
+    if shape.search:
+        pattern: ColumnElement[str] = bindparam("search")
+        conditions.append(or_(isos.c.name.ilike(pattern, escape="\\"), isos.c.description.ilike(pattern, escape="\\")))
+    return conditions
+
+
+class _Cursor(Struct, array_like=True, forbid_unknown_fields=True):
+    sort_by: str
+    order: SortOrder
+    key: str | int | bool
+    seq: int
+
+
+def encode_cursor(anchor: Anchor, listing: Listing) -> str:
+    """The opaque text that names the row after which the next page begins."""
+    cursor = _Cursor(listing.sort_by, listing.order, anchor.key, anchor.seq)
+    return urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
+
+
+def decode_cursor(text: str, listing: Listing) -> Anchor:
+    """The anchor in a cursor. Raises InvalidFieldsError if it is none of ours, or of another order."""
+    try:
+        text = text[:CURSOR_LENGTH]
+        cursor = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Cursor)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise InvalidFieldsError({"cursor": "not a cursor of this list; take metadata.nextCursor as it is"}) from error
+    expected: type = isos.c[listing.sort_by].type.python_type if listing.sort_by else int
+    if (cursor.sort_by, cursor.order) != (listing.sort_by, listing.order) or type(cursor.key) is not expected:
+        raise InvalidFieldsError(
+            {"cursor": "made for another order of this list; ask with the same sort_by and sort_order"}
+        )
+    if not 0 <= cursor.seq < 1 << 63:
+        raise InvalidFieldsError({"cursor": "not a cursor of this list; take metadata.nextCursor as it is"})
+    return Anchor(cursor.key, cursor.seq)

@@ -1,0 +1,171 @@
+"""The tables. The migrations make them; a test holds the two alike."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# Keyset paging compares in SQL what it sorted in SQL, and both databases must agree: bytes, no locale.
+Binary = Text().with_variant(Text(collation="C"), "postgresql")
+Id = String(36)
+# SQLite numbers rows by itself only where the key is exactly INTEGER.
+Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+# A scope is a set of ISOs that are seen together: the private ones of an environment, or the public
+# ones of a connection. Its revision moves with every change of what is in it.
+scopes = Table(
+    "scopes",
+    metadata,
+    Column("id", Sequence, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("service_code", Binary, nullable=False, unique=True),
+    Column("name", Binary, nullable=False),
+    Column("type", Binary, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("scope_id", ForeignKey("scopes.id"), nullable=False),
+    Column("reachable", Boolean, nullable=False),
+    Column("last_updated", Binary, nullable=False),
+    Column("created", Binary, nullable=False),
+)
+
+zones = Table(
+    "zones",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    Column("name", Binary, nullable=False),
+    UniqueConstraint("connection_id", "name"),
+)
+
+environments = Table(
+    "environments",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    Column("scope_id", ForeignKey("scopes.id"), nullable=False),
+    Column("name", Binary, nullable=False),
+    Column("description", Binary, nullable=False),
+    Column("membership", Binary, nullable=False),
+    Column("created", Binary, nullable=False),
+    UniqueConstraint("connection_id", "name"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    # The first half of the secret's SHA-256 finds the row; the second half is compared in constant time.
+    Column("fingerprint", LargeBinary, nullable=False, unique=True),
+    Column("verifier", LargeBinary, nullable=False),
+    Column("name", Binary, nullable=False),
+    Column("role", Binary, nullable=False),
+    Column("created", Binary, nullable=False),
+)
+
+key_environments = Table(
+    "key_environments",
+    metadata,
+    Column("key_id", ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True),
+    Column("environment_id", ForeignKey("environments.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_key_environments_environment_id", "environment_id"),
+)
+
+# ``record`` is the ISO as it is told, in JSON; the columns between ``seq`` and it are there to find
+# and sort by, each written from the same ISO by the same function.
+isos = Table(
+    "isos",
+    metadata,
+    Column("seq", Sequence, primary_key=True),
+    Column("scope_id", ForeignKey("scopes.id"), nullable=False),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("object_id", Id, nullable=False),
+    Column("id", Id, nullable=False, unique=True),
+    Column("name", Binary, nullable=False),
+    Column("description", Binary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("ready", Boolean, nullable=False),
+    Column("bootable", Boolean, nullable=False),
+    Column("os_type_id", Id, nullable=False),
+    Column("os_type_name", Binary, nullable=False),
+    Column("zone_id", Id, nullable=False),
+    Column("zone_name", Binary, nullable=False),
+    Column("architecture_width", Integer, nullable=False),
+    Column("available_publicly", Boolean, nullable=False),
+    Column("extractable", Boolean, nullable=False),
+    Column("created", Binary, nullable=False),
+    Column("status", Binary, nullable=False),
+    Column("architecture", Binary, nullable=False),
+    Column("os_id", Binary, nullable=False),
+    Column("os_version", Binary, nullable=False),
+    Column("os_variant", Binary, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("installer", Boolean, nullable=False),
+    Column("volume_label", Binary, nullable=False),
+    Column("visibility", Binary, nullable=False),
+    Column("featured", Boolean, nullable=False),
+    Column("updated", Binary, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("ix_isos_environment_id", "environment_id"),
+    Index("ix_isos_object_id", "object_id"),
+    Index("ix_isos_scope_seq", "scope_id", "seq"),
+)
+FOUND_BY = tuple(
+    column.name for column in isos.c if column.name not in {"seq", "scope_id", "environment_id", "object_id", "record"}
+)
+for name in FOUND_BY:
+    Index(f"ix_isos_scope_{name}", isos.c.scope_id, isos.c[name], isos.c.seq)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Binary, nullable=False),
+    Column("status", Binary, nullable=False),
+    Column("environment_id", Binary, nullable=False),
+    Column("created", Binary, nullable=False),
+    Column("ended", Binary, nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("bytes_done", BigInteger, nullable=False),
+    Column("bytes_total", BigInteger, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("errors", Text, nullable=False),
+    Index("ix_tasks_ended", "ended"),
+)
+
+activities = Table(
+    "activities",
+    metadata,
+    Column("seq", Sequence, primary_key=True),
+    Column("id", Id, nullable=False, unique=True),
+    Column("created", Binary, nullable=False),
+    Column("operation", Binary, nullable=False),
+    Column("key_id", Binary, nullable=False),
+    Column("key_name", Binary, nullable=False),
+    Column("environment_id", Binary, nullable=False),
+    Column("object_id", Binary, nullable=False),
+    Column("object_name", Binary, nullable=False),
+    Column("details", Text, nullable=False),
+    Index("ix_activities_environment_seq", "environment_id", "seq"),
+)

@@ -1,0 +1,34 @@
+"""Tasks, as ``GET /tasks/:id`` tells them."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from isobay.catalog.tables import tasks
+from isobay.model import Task
+
+
+class Tasks:
+    """The record of work that callers can follow."""
+
+    def add(self, tx: Connection, task: Task) -> None:
+        """Keep a task."""
+        values = msgspec.structs.asdict(task)
+        values["result"] = msgspec.json.encode(task.result).decode()
+        values["errors"] = msgspec.json.encode(task.errors).decode()
+        tx.execute(insert(tasks).values(values))
+
+    def get(self, tx: Connection, task_id: str) -> Task | None:
+        """The task with this id."""
+        row = tx.execute(select(tasks).where(tasks.c.id == task_id)).mappings().first()
+        if row is None:
+            return None
+        values = dict(row)
+        values["result"] = msgspec.json.decode(values["result"])
+        values["errors"] = msgspec.json.decode(values["errors"])
+        return Task(**values)
+
+    def forget(self, tx: Connection, ended_before: str) -> int:
+        """Drop the tasks that ended before a time (RFC 3339); how many there were."""
+        return tx.execute(delete(tasks).where(tasks.c.ended != "", tasks.c.ended < ended_before)).rowcount

@@ -1,0 +1,36 @@
+"""What the nouns are, with no I/O: plain structs that every room may hold.
+
+Field names are Python's here and CloudMC's on the wire (``os_type_id`` is ``osTypeId``).
+"""
+
+from isobay.model.access import ApiKey, Identity, NewApiKey, Role
+from isobay.model.activity import Activity
+from isobay.model.environment import Connection, ConnectionStatus, Environment, Named, Zone
+from isobay.model.iso import Checksums, Iso, IsoEdit, IsoStatus, Visibility
+from isobay.model.listing import Listing, Page, SortOrder
+from isobay.model.os_type import OsType
+from isobay.model.task import Task, TaskStatus
+
+__all__ = [
+    "Activity",
+    "ApiKey",
+    "Checksums",
+    "Connection",
+    "ConnectionStatus",
+    "Environment",
+    "Identity",
+    "Iso",
+    "IsoEdit",
+    "IsoStatus",
+    "Listing",
+    "Named",
+    "NewApiKey",
+    "OsType",
+    "Page",
+    "Role",
+    "SortOrder",
+    "Task",
+    "TaskStatus",
+    "Visibility",
+    "Zone",
+]

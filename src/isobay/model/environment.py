@@ -1,0 +1,52 @@
+"""Where things live: service connections, their zones, and the environments that belong to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+ENVIRONMENT_NAME = r"^[a-z0-9_-]{1,63}$"
+
+
+class Named(Struct, frozen=True):
+    """A reference to another object: its id, and its name where it is known."""
+
+    id: str
+    name: str = ""
+
+
+class Zone(Struct, frozen=True):
+    """A zone of a service connection."""
+
+    id: str
+    name: str
+
+
+class ConnectionStatus(Struct, rename="camel", frozen=True):
+    """Whether the engine behind a connection answered when it was last asked."""
+
+    last_updated: Annotated[str, Meta(description="RFC 3339, UTC")]
+    reachable: bool
+
+
+class Connection(Struct, rename="camel", kw_only=True, frozen=True):
+    """A service connection. Its parameters are written and never read back."""
+
+    id: str
+    service_code: str
+    name: str
+    type: str
+    status: ConnectionStatus
+
+
+class Environment(Struct, rename="camel", kw_only=True, frozen=True):
+    """An environment: the shelf that a set of keys shares."""
+
+    id: str
+    name: Annotated[str, Meta(pattern=ENVIRONMENT_NAME)]
+    description: str
+    service_connection: Named
+    state: Literal["ACTIVE"] = "ACTIVE"
+    membership: Literal["ALL_ORG_USERS", "MANY_USERS"] = "MANY_USERS"
+    creation_date: str = ""
