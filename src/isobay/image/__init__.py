@@ -14,6 +14,7 @@ from isobay.image.image import Image, open_image
 from isobay.image.partitions import Gpt, GptPartition, Mbr, MbrPartition
 from isobay.image.source import ReadAt
 from isobay.image.tree import Tree
+from isobay.image.udf import UdfVolume
 
 __all__ = [
     "BootCatalog",
@@ -27,6 +28,7 @@ __all__ = [
     "MbrPartition",
     "ReadAt",
     "Tree",
+    "UdfVolume",
     "VolumeDescriptor",
     "open_image",
     "open_path",

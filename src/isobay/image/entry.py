@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from isobay.image.source import Source
+from isobay.image.source import Source, damaged
 
-__all__ = ["Entry", "Extent", "Hierarchy", "child_path", "readable_name", "windows"]
+__all__ = ["Entry", "Extent", "Hierarchy", "child_path", "pieces", "read_extents", "readable_name", "windows"]
 
 WINDOW = 128 * 1024
 """Bytes of a directory read at once: one request for most directories, little memory for the largest."""
@@ -81,3 +81,31 @@ def windows(source: Source, directory: Entry, start: int = 0) -> Iterator[tuple[
     extent = directory.extents[0]
     for position in range(start, extent.size, WINDOW):
         yield position, source.read((extent.offset or 0) + position, min(WINDOW, extent.size - position))
+
+
+def pieces(source: Source, extents: tuple[Extent, ...], offset: int, size: int, chunk: int) -> Iterator[bytes]:
+    """Yield ``size`` bytes from ``offset`` of the content ``extents`` make up, at most ``chunk`` at a time.
+
+    ImageError when the extents have fewer.
+    """
+    for extent in extents:
+        if size <= 0:
+            return
+        if offset >= extent.size:
+            offset -= extent.size
+            continue
+        source.spend(1)
+        end = min(extent.size, offset + size)
+        while offset < end:
+            step = min(chunk, end - offset)
+            yield bytes(step) if extent.offset is None else source.read(extent.offset + offset, step)
+            offset += step
+            size -= step
+        offset = 0
+    if size > 0:
+        raise damaged(f"Content of the image ends {size} bytes before its record says. The image is damaged.")
+
+
+def read_extents(source: Source, extents: tuple[Extent, ...], offset: int, size: int) -> bytes:
+    """Return ``size`` bytes from ``offset`` of the content ``extents`` make up."""
+    return b"".join(pieces(source, extents, offset, size, size))

@@ -12,6 +12,7 @@ from isobay.image.entry import Entry, Hierarchy
 from isobay.image.iso9660 import Iso9660Hierarchy
 from isobay.image.source import ReadAt, Source, damaged
 from isobay.image.tree import Tree
+from isobay.image.udf import UdfHierarchy, UdfVolume, read_volume
 
 __all__ = ["Image", "open_image"]
 
@@ -21,7 +22,8 @@ class Image:
 
     ``size`` is the file's, in bytes. ``primary``, ``joliet`` and ``enhanced`` are ISO 9660 volume descriptors,
     ``udf`` the UDF volume, ``boot`` the El Torito catalogue, ``mbr`` and ``gpt`` the partition tables of a hybrid
-    image; each is None where the image has none. Only the first session is read.
+    image; each is None where the image has none. ``udf_problem`` says why a UDF volume beside ISO 9660 cannot be
+    read. Only the first session is read.
     """
 
     def __init__(self, source: Source, head: bytes, descriptors: Descriptors) -> None:
@@ -31,6 +33,10 @@ class Image:
         self.primary: VolumeDescriptor | None = descriptors.primary
         self.joliet: VolumeDescriptor | None = descriptors.joliet
         self.enhanced: VolumeDescriptor | None = descriptors.enhanced
+        self.udf: UdfVolume | None = None
+        self.udf_problem = ""
+        if descriptors.nsr:
+            self._read_udf()
         self.boot: eltorito.BootCatalog | None = None
         if descriptors.boot_catalog is not None:
             self.boot = eltorito.read_catalog(source, descriptors.boot_catalog)
@@ -39,8 +45,10 @@ class Image:
 
     @property
     def volume_size(self) -> int:
-        """Bytes the volume claims: volume space size times logical block size of the primary descriptor."""
-        return self.primary.size if self.primary else 0
+        """Bytes the volume claims: of the primary descriptor where there is one, else of the UDF volume."""
+        if self.primary:
+            return self.primary.size
+        return self.udf.size if self.udf else 0
 
     @cached_property
     def tree_names(self) -> tuple[str, ...]:
@@ -48,6 +56,8 @@ class Image:
         names = []
         if self.primary and Iso9660Hierarchy(self._source, self.primary, "iso9660").rock_ridge_skip() is not None:
             names.append("rockridge")
+        if self.udf:
+            names.append("udf")
         if self.joliet:
             names.append("joliet")
         if self.primary:
@@ -63,7 +73,7 @@ class Image:
             "iso9660": self.primary is not None,
             "joliet": self.joliet is not None,
             "rockridge": "rockridge" in self.tree_names,
-            "udf": False,
+            "udf": self.udf is not None,
             "eltorito": self.boot is not None,
             "hybrid-mbr": self.mbr is not None,
             "hybrid-gpt": self.gpt is not None,
@@ -120,7 +130,17 @@ class Image:
         """Yield a file's bytes. See ``Tree.content``."""
         return self.tree().content(path, chunk)
 
+    def _read_udf(self) -> None:
+        try:
+            self.udf = read_volume(self._source)
+        except ImageError as error:
+            if self.primary is None:
+                raise
+            self.udf_problem = error.message
+
     def _hierarchy(self, name: str) -> Hierarchy:
+        if name == "udf" and self.udf:
+            return UdfHierarchy(self._source, self.udf)
         volume = {"joliet": self.joliet, "enhanced": self.enhanced}.get(name, self.primary)
         if volume is None:
             raise damaged(f"The image has no {name} volume descriptor.", "not-found")

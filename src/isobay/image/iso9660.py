@@ -191,12 +191,16 @@ class Iso9660Hierarchy:
         entry = Entry(
             name=(name := self._plain_name(first.identifier)),
             path=child_path(directory, name),
-            kind="directory" if first.flags & DIRECTORY_FLAG else "file",
+            kind="directory" if (is_directory := bool(first.flags & DIRECTORY_FLAG)) else "file",
             size=sum(record.size for record in records),
             target=None,
             modified=recording_date(first.date),
             mode=None,
-            extents=tuple(Extent(record.block * self._block_size, record.size) for record in records if record.size),
+            extents=tuple(
+                Extent(record.block * self._block_size, record.size)
+                for record in records
+                if record.size or is_directory
+            ),
             problem="it is recorded in interleaved mode" if any(record.interleaved for record in records) else "",
         )
         if not self._rocky:

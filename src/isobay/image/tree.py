@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from isobay.errors import ImageError
-from isobay.image.entry import Entry, Hierarchy
+from isobay.image.entry import Entry, Hierarchy, pieces, read_extents
 from isobay.image.source import Source, damaged
 
 __all__ = ["READ_LIMIT", "Tree"]
@@ -97,12 +97,12 @@ class Tree:
                 "too-large",
                 path=path,
             )
-        return b"".join(self._pieces(entry, offset, wanted, READ_LIMIT))
+        return read_extents(self._source, entry.extents, offset, wanted)
 
     def content(self, path: str, chunk: int = 1024 * 1024) -> Iterator[bytes]:
         """Yield a file's bytes in pieces of at most ``chunk`` bytes."""
         entry = self._file(path)
-        for piece in self._pieces(entry, 0, entry.size, max(1, min(chunk, READ_LIMIT))):
+        for piece in pieces(self._source, entry.extents, 0, entry.size, max(1, min(chunk, READ_LIMIT))):
             yield piece
             self._source.begin()
 
@@ -113,23 +113,6 @@ class Tree:
         if entry.problem:
             raise damaged(f"{path} cannot be read: {entry.problem}.", "unsupported", path=path)
         return entry
-
-    def _pieces(self, entry: Entry, offset: int, size: int, chunk: int) -> Iterator[bytes]:
-        for extent in entry.extents:
-            if size <= 0:
-                return
-            if offset >= extent.size:
-                offset -= extent.size
-                continue
-            end = min(extent.size, offset + size)
-            while offset < end:
-                step = min(chunk, end - offset)
-                yield bytes(step) if extent.offset is None else self._source.read(extent.offset + offset, step)
-                offset += step
-                size -= step
-            offset = 0
-        if size > 0:
-            raise damaged(f"{entry.path} has {size} bytes fewer than its record says. The image is damaged.")
 
     def _resolve(self, path: str, follow: bool, ignore_case: bool) -> Entry:
         waiting = deque(path.split("/"))
