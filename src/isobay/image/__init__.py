@@ -6,6 +6,7 @@ Nothing in an image is trusted: whatever is wrong with its bytes is an ImageErro
 
 from __future__ import annotations
 
+from isobay.image.architecture import BootEvidence
 from isobay.image.descriptors import VolumeDescriptor
 from isobay.image.eltorito import BootCatalog, BootEntry
 from isobay.image.entry import Entry, Extent
@@ -19,6 +20,7 @@ from isobay.image.udf import UdfVolume
 __all__ = [
     "BootCatalog",
     "BootEntry",
+    "BootEvidence",
     "Entry",
     "Extent",
     "Gpt",

@@ -7,14 +7,21 @@ from functools import cached_property
 
 from isobay.errors import ImageError
 from isobay.image import eltorito, partitions, signatures
+from isobay.image.architecture import BootEvidence, boot_evidence, find_small, is_s390_loader
 from isobay.image.descriptors import Descriptors, VolumeDescriptor, read_descriptors
 from isobay.image.entry import Entry, Hierarchy
 from isobay.image.iso9660 import Iso9660Hierarchy
-from isobay.image.source import ReadAt, Source, damaged
+from isobay.image.source import SECTOR, ReadAt, Source, damaged
 from isobay.image.tree import Tree
 from isobay.image.udf import UdfHierarchy, UdfVolume, read_volume
 
 __all__ = ["Image", "open_image"]
+
+_MODES = {"x86": "bios", "efi": "uefi", "mac": "mac", "powerpc": "openfirmware"}
+_PREP = 0x41
+
+PADDING = 150 * SECTOR
+"""Bytes a file may be shorter than its volume: padding that mkisofs counts and copying tools leave out."""
 
 
 class Image:
@@ -23,7 +30,8 @@ class Image:
     ``size`` is the file's, in bytes. ``primary``, ``joliet`` and ``enhanced`` are ISO 9660 volume descriptors,
     ``udf`` the UDF volume, ``boot`` the El Torito catalogue, ``mbr`` and ``gpt`` the partition tables of a hybrid
     image; each is None where the image has none. ``udf_problem`` says why a UDF volume beside ISO 9660 cannot be
-    read. Only the first session is read.
+    read. ``tree_names`` are its hierarchies, the best first, of: rockridge, udf, joliet, iso9660, enhanced. UDF comes
+    before Joliet because Windows media keep their files there alone. Only the first session is read.
     """
 
     def __init__(self, source: Source, head: bytes, descriptors: Descriptors) -> None:
@@ -40,6 +48,8 @@ class Image:
         self.boot: eltorito.BootCatalog | None = None
         if descriptors.boot_catalog is not None:
             self.boot = eltorito.read_catalog(source, descriptors.boot_catalog)
+        self._sun_label = head[508:510] == b"\xda\xbe"
+        self.tree_names: tuple[str, ...] = self._find_trees()
         self.mbr: partitions.Mbr | None = partitions.read_mbr(head)
         self.gpt: partitions.Gpt | None = partitions.read_gpt(source, head)
 
@@ -49,22 +59,6 @@ class Image:
         if self.primary:
             return self.primary.size
         return self.udf.size if self.udf else 0
-
-    @cached_property
-    def tree_names(self) -> tuple[str, ...]:
-        """The hierarchies of the image, the best first: rockridge, udf, joliet, enhanced, iso9660."""
-        names = []
-        if self.primary and Iso9660Hierarchy(self._source, self.primary, "iso9660").rock_ridge_skip() is not None:
-            names.append("rockridge")
-        if self.udf:
-            names.append("udf")
-        if self.joliet:
-            names.append("joliet")
-        if self.primary:
-            names.append("iso9660")
-        if self.enhanced:
-            names.append("enhanced")
-        return tuple(names)
 
     @cached_property
     def formats(self) -> tuple[str, ...]:
@@ -82,20 +76,37 @@ class Image:
 
     @cached_property
     def boot_modes(self) -> tuple[str, ...]:
-        """How the image boots as a CD-ROM: bios, uefi."""
-        entries = self.boot.entries if self.boot else ()
-        platforms = {entry.platform for entry in entries if entry.bootable and entry.offset < self.size}
-        return tuple(mode for mode, platform in (("bios", "x86"), ("uefi", "efi")) if platform in platforms)
+        """How the image boots as a CD-ROM, of: bios, uefi, mac, openfirmware, ipl.
+
+        From the bootable El Torito entries whose image is in the file: x86 is bios (or ipl, when the image is the
+        s390 loader that s390x media put there), efi is uefi, powerpc is openfirmware. Open Firmware also boots media
+        with /ppc/bootinfo.txt (CHRP), a PReP partition or a Sun disk label, none of which need El Torito.
+        """
+        self._source.begin()
+        modes = set()
+        for entry in self.boot.entries if self.boot else ():
+            if entry.bootable and entry.offset < self.size and entry.platform in _MODES:
+                s390 = entry.platform == "x86" and is_s390_loader(self._source, entry.offset)
+                modes.add("ipl" if s390 else _MODES[entry.platform])
+        if "openfirmware" not in modes and not modes & {"bios", "uefi"} and self._boots_open_firmware():
+            modes.add("openfirmware")
+        return tuple(mode for mode in ("bios", "uefi", "mac", "openfirmware", "ipl") if mode in modes)
 
     @property
     def bootable(self) -> bool:
         """Whether the image boots in any mode."""
         return bool(self.boot_modes)
 
+    @cached_property
+    def boot_evidence(self) -> tuple[BootEvidence, ...]:
+        """What proves the architectures, one piece each: see ``isobay.image.architecture``."""
+        self._source.begin()
+        return boot_evidence(self._source, self._best_hierarchy(), self.boot)
+
     @property
     def boot_architectures(self) -> tuple[str, ...]:
-        """Architectures the boot files prove, as libosinfo spells them."""
-        return ()
+        """Architectures the boot files prove, as libosinfo spells them, 64-bit ones first; may be empty."""
+        return tuple(evidence.architecture for evidence in self.boot_evidence)
 
     def tree(self, name: str | None = None) -> Tree:
         """Return a hierarchy by its name, or the best one. ImageError ``not-found`` when it has no such."""
@@ -130,6 +141,12 @@ class Image:
         """Yield a file's bytes. See ``Tree.content``."""
         return self.tree().content(path, chunk)
 
+    def _find_trees(self) -> tuple[str, ...]:
+        primary = self.primary
+        rocky = primary and Iso9660Hierarchy(self._source, primary, "iso9660").rock_ridge_skip() is not None
+        present = (("rockridge", rocky), ("udf", self.udf), ("joliet", self.joliet), ("iso9660", primary))
+        return tuple(name for name, there in (*present, ("enhanced", self.enhanced)) if there)
+
     def _read_udf(self) -> None:
         try:
             self.udf = read_volume(self._source)
@@ -137,6 +154,19 @@ class Image:
             if self.primary is None:
                 raise
             self.udf_problem = error.message
+
+    def _best_hierarchy(self) -> Hierarchy | None:
+        return self._hierarchy(self.tree_names[0]) if self.tree_names else None
+
+    def _boots_open_firmware(self) -> bool:
+        if self._sun_label or (self.mbr and any(partition.type == _PREP for partition in self.mbr.partitions)):
+            return True
+        hierarchy = self._best_hierarchy()
+        try:
+            return hierarchy is not None and find_small(hierarchy, "ppc/bootinfo.txt") is not None
+        except ImageError:
+            # a tree that cannot be read, as in an unfinished download, is no reason to boot from it
+            return False
 
     def _hierarchy(self, name: str) -> Hierarchy:
         if name == "udf" and self.udf:
@@ -171,20 +201,41 @@ def open_image(read_at: ReadAt, size: int, *, allow_truncated: bool = False) -> 
         )
     image = Image(source, head, descriptors)
     if not allow_truncated:
-        _check_whole(image)
+        _check_whole(image, source)
     return image
 
 
-def _check_whole(image: Image) -> None:
-    if image.volume_size > image.size:
-        raise _truncated(image)
+def _check_whole(image: Image, source: Source) -> None:
+    """Raise ImageError ``truncated`` when the volume ends behind the file.
 
-
-def _truncated(image: Image) -> ImageError:
-    return damaged(
-        f"The image is truncated: its volume has {image.volume_size} bytes, the file only {image.size}. "
-        "Fetch it again.",
+    Up to ``PADDING`` bytes may be missing when every file of the tree is seen to end before the file does; a tree
+    too large to see within one call's work counts as truncated.
+    """
+    claimed = max(image.primary.size if image.primary else 0, image.udf.size if image.udf else 0)
+    if claimed <= image.size:
+        return
+    if claimed - image.size <= PADDING:
+        try:
+            if _ends_inside(image, source):
+                return
+        except ImageError:
+            # what cannot be read proves that the missing part is not padding
+            pass
+    raise damaged(
+        f"The image is truncated: its volume has {claimed} bytes, the file only {image.size}. Fetch it again.",
         "truncated",
-        volume_size=image.volume_size,
+        volume_size=claimed,
         size=image.size,
     )
+
+
+def _ends_inside(image: Image, source: Source) -> bool:
+    source.begin()
+    work = 0
+    for entry in image.walk():
+        work += source.work
+        source.work = work
+        source.spend(0)
+        if any(extent.offset is not None and extent.offset + extent.size > image.size for extent in entry.extents):
+            return False
+    return True

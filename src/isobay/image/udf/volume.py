@@ -25,12 +25,17 @@ MOST_SPARED = 4096
 VAT_SEARCHED = 32
 """Blocks before the end in which the VAT's entry is looked for: writers leave run-out blocks after it."""
 
+_UNFILLED = (0, 2)
+"""Access types pseudo-overwritable and write once (ECMA-167 3/10.5.7): the partition is as long as the medium."""
+
 _PREVAILING = {1: "primary", 6: "logical"}
 
 
 @dataclass(frozen=True, slots=True)
 class UdfVolume:
-    """A UDF logical volume. ``revision`` is "2.50" and the like, ``size`` the bytes up to its last partition's end."""
+    """A UDF logical volume. ``revision`` is "2.50" and the like, ``size`` the bytes up to the end of its last
+    partition, those of write-once media apart, which are as long as the medium and not as what is on it.
+    """
 
     volume_id: str
     logical_volume_id: str
@@ -109,7 +114,11 @@ def _volume(source: Source, block_size: int, found: dict[tuple[int, int], bytes]
     if int.from_bytes(logical[212:216], "little") != block_size:
         raise damaged("The UDF logical volume has another block size than the place of its anchor says.")
     partitions = Partitions(source, block_size)
-    ends = [sum(struct.unpack_from("<II", data, 188)) for (tag, _), data in found.items() if tag == 5]
+    ends = [
+        sum(struct.unpack_from("<II", data, 188))
+        for (tag, _), data in found.items()
+        if tag == 5 and int.from_bytes(data[184:188], "little") not in _UNFILLED
+    ]
     physical = {
         number: PhysicalMap(block_size, *struct.unpack_from("<II", data, 188))
         for (tag, number), data in found.items()
