@@ -14,6 +14,7 @@ from isobay.catalog.isos import Isos
 from isobay.catalog.keys import Keys
 from isobay.catalog.places import Places
 from isobay.catalog.tasks import Tasks
+from isobay.errors import IsobayError
 
 
 class Catalog:
@@ -52,5 +53,9 @@ def open_catalog(url: str) -> Catalog:
     Raises SettingsError for a URL that is none, UnavailableError when the database does not answer.
     """
     database = Database(url)
-    database.upgrade()
+    try:
+        database.upgrade()
+    except IsobayError:
+        database.close()
+        raise
     return Catalog(database)

@@ -22,7 +22,7 @@ metadata = MetaData()
 
 # Keyset paging compares in SQL what it sorted in SQL, and both databases must agree: bytes, no locale.
 Binary = Text().with_variant(Text(collation="C"), "postgresql")
-Id = String(36)
+Id = String(36).with_variant(String(36, collation="C"), "postgresql")
 # SQLite numbers rows by itself only where the key is exactly INTEGER.
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 

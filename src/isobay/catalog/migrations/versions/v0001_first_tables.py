@@ -9,7 +9,7 @@ revision = "0001"
 down_revision = None
 
 BINARY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-ID = sa.String(length=36)
+ID = sa.String(length=36).with_variant(sa.String(length=36, collation="C"), "postgresql")
 SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 ISOS_FOUND_BY = (
     "id",
