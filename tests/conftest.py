@@ -1,0 +1,63 @@
+"""What every room's tests may ask for: a fresh database of each kind."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from servers import Postgresql, postgresql
+
+from isobay.catalog import open_catalog
+
+BACKENDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Postgresql]:
+    """Run a PostgreSQL server for the session; its database ``migrated`` has isobay's tables."""
+    with postgresql() as server, ExitStack() as stack:
+        migrated = stack.enter_context(server.database())
+        open_catalog(migrated).close()
+        server.migrated = migrated.rpartition("/")[2]
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a file of SQLite with isobay's tables, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "isobay.db"
+    open_catalog(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Name each kind of database in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Yield the URL of a fresh database with isobay's tables and nothing in them, once for each kind."""
+    if backend == "sqlite":
+        path = tmp_path / "isobay.db"
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: Postgresql = request.getfixturevalue("postgresql_server")
+    with server.database(template=server.migrated) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Yield the URL of a database without any table, once for each kind."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'isobay.db'}"
+        return
+    server: Postgresql = request.getfixturevalue("postgresql_server")
+    with server.database() as url:
+        yield url
