@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from isobay.osdetect.entities import MediaRule, System, TreeRule
+from isobay.osdetect.identify import Detection, identify
 from isobay.osdetect.locations import rules_directories
 from isobay.osdetect.medium import Files, Medium
+from isobay.osdetect.ostypes import GENERIC_NAMES, OsType, os_type_id, os_types
 from isobay.osdetect.rules import Match, Rules, Source, load_rules
 
 __all__ = [
+    "GENERIC_NAMES",
+    "Detection",
     "Files",
     "Match",
     "MediaRule",
     "Medium",
+    "OsType",
     "Rules",
     "Source",
     "System",
     "TreeRule",
+    "identify",
     "load_rules",
+    "os_type_id",
+    "os_types",
     "rules_directories",
 ]
