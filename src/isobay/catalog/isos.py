@@ -68,14 +68,9 @@ class Isos:
         tx.execute(delete(isos).where(isos.c.id == iso_id))
         _moved(tx, scope)
 
-    def object_ids(self, tx: Connection) -> set[str]:
-        """The objects that some ISO needs."""
-        return set(tx.execute(select(isos.c.object_id)).scalars())
-
-    def in_status(self, tx: Connection, status: str) -> list[tuple[str, str]]:
-        """The ids of all ISOs in a status, each with its environment's id."""
-        rows = tx.execute(select(isos.c.id, isos.c.environment_id).where(isos.c.status == status))
-        return [(row[0], row[1]) for row in rows]
+    def needs(self, tx: Connection, object_id: str) -> bool:
+        """Whether some ISO's bytes are this object."""
+        return tx.execute(select(isos.c.seq).where(isos.c.object_id == object_id)).first() is not None
 
     def page(self, tx: Connection, place: Place, listing: Listing) -> Page[Iso]:
         """One page of what is seen from the place; ``listing.limit`` must be set.
@@ -153,8 +148,17 @@ def _key(place: Place, shape: queries.Shape, values: queries.Values, offset: int
 
 
 def _columns(iso: Iso, place: Place) -> dict[str, object]:
+    found = {name: getattr(iso, name) for name in FOUND_BY}
+    problems = {name: problem for name, value in found.items() if (problem := queries.problem_of(isos.c[name], value))}
+    if problems:
+        raise InvalidFieldsError(problems)
+    record = _encode(iso)
+    try:
+        _decode(record)  # one row that cannot be read would break every list it is in
+    except msgspec.ValidationError as error:
+        raise InvalidFieldsError({"iso": str(error)}) from error
     scope = place.public_scope if iso.visibility == "public" else place.private_scope
-    return {"scope_id": scope, "record": _encode(iso).decode(), **{name: getattr(iso, name) for name in FOUND_BY}}
+    return {"scope_id": scope, "record": record.decode(), **found}
 
 
 def _moved(tx: Connection, *scope_ids: object) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     CompoundSelect,
     Integer,
@@ -31,6 +32,7 @@ from sqlalchemy import (
 from isobay.catalog.tables import isos
 from isobay.errors import InvalidFieldsError
 from isobay.model import Listing, SortOrder
+from isobay.model.iso import DESCRIPTION_LENGTH
 
 Values = dict[str, Any]
 Found = tuple[str, str | int | bool, int]
@@ -65,12 +67,43 @@ class Shape(Struct, frozen=True):
 
 
 def values_of(listing: Listing) -> Values:
-    """What a listing binds: its filters' values and the pattern of its search."""
+    """What a listing binds: its filters' values and the pattern of its search.
+
+    Raises InvalidFieldsError for what no column can hold: the drivers' own errors differ.
+    """
+    problems = {name: problem for name, value in listing.filters if (problem := problem_of(isos.c[name], value))}
+    if problem := problem_of(isos.c.description, listing.search):
+        problems["search"] = problem
+    if problems:
+        raise InvalidFieldsError(problems)
     values: Values = {f"filter_{name}": value for name, value in listing.filters}
     if listing.search:
         escaped = listing.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values["search"] = f"%{escaped}%"
     return values
+
+
+def problem_of(column: ColumnElement[Any], value: object) -> str:
+    """Why a column cannot hold a value, on one of the databases; empty if both can."""
+    expected = column.type.python_type
+    if type(value) is not expected:
+        return {str: "give a text", int: "give a whole number", bool: "give true or false"}[expected]
+    if isinstance(value, str):
+        longest = getattr(column.type, "length", None) or DESCRIPTION_LENGTH
+        if len(value) > longest:
+            return f"give at most {longest} characters"
+        return "" if _is_text(value) else "has characters that no text can have"
+    bits = 63 if isinstance(column.type, BigInteger) else 31
+    if isinstance(value, int) and not -(1 << bits) <= value < 1 << bits:
+        return f"give a whole number of at most {bits} bits"
+    return ""
+
+
+def _is_text(value: str) -> bool:
+    try:
+        return b"\0" not in value.encode()  # which PostgreSQL refuses
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
 
 
 @lru_cache(SHAPES_KEPT)
@@ -149,11 +182,11 @@ def decode_cursor(text: str, listing: Listing) -> Anchor:
         cursor = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Cursor)
     except (ValueError, msgspec.DecodeError) as error:
         raise InvalidFieldsError({"cursor": "not a cursor of this list; take metadata.nextCursor as it is"}) from error
-    expected: type = isos.c[listing.sort_by].type.python_type if listing.sort_by else int
-    if (cursor.sort_by, cursor.order) != (listing.sort_by, listing.order) or type(cursor.key) is not expected:
+    if (cursor.sort_by, cursor.order) != (listing.sort_by, listing.order):
         raise InvalidFieldsError(
             {"cursor": "made for another order of this list; ask with the same sort_by and sort_order"}
         )
-    if not 0 <= cursor.seq < 1 << 63:
+    column = isos.c[listing.sort_by] if listing.sort_by else isos.c.seq
+    if not 0 <= cursor.seq < 1 << 63 or problem_of(column, cursor.key):
         raise InvalidFieldsError({"cursor": "not a cursor of this list; take metadata.nextCursor as it is"})
     return Anchor(cursor.key, cursor.seq)

@@ -131,7 +131,9 @@ isos = Table(
     Index("ix_isos_scope_seq", "scope_id", "seq"),
 )
 FOUND_BY = tuple(
-    column.name for column in isos.c if column.name not in {"seq", "scope_id", "environment_id", "object_id", "record"}
+    str(column.name)
+    for column in isos.c
+    if column.name not in {"seq", "scope_id", "environment_id", "object_id", "record"}
 )
 for name in FOUND_BY:
     Index(f"ix_isos_scope_{name}", isos.c.scope_id, isos.c[name], isos.c.seq)

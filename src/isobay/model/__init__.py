@@ -7,6 +7,7 @@ from isobay.model.access import ApiKey, Identity, NewApiKey, Role
 from isobay.model.activity import Activity
 from isobay.model.environment import Connection, ConnectionStatus, Environment, Named, Zone
 from isobay.model.iso import Checksums, Iso, IsoEdit, IsoStatus, Visibility
+from isobay.model.iso_file import IsoFile
 from isobay.model.listing import Listing, Page, SortOrder
 from isobay.model.os_type import OsType
 from isobay.model.task import Task, TaskStatus
@@ -21,6 +22,7 @@ __all__ = [
     "Identity",
     "Iso",
     "IsoEdit",
+    "IsoFile",
     "IsoStatus",
     "Listing",
     "Named",

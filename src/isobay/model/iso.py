@@ -67,4 +67,4 @@ class IsoEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_
     extractable: bool | UnsetType = UNSET
     featured: bool | UnsetType = UNSET
     available_publicly: bool | UnsetType = UNSET
-    visibility: Visibility | UnsetType = UNSET
+    visibility: Literal["private", "public"] | UnsetType = UNSET

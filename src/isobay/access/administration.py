@@ -1,0 +1,168 @@
+"""What is administered, not shelved: environments and service connections."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import msgspec
+from msgspec import UNSET
+
+from isobay.access.door import Door
+from isobay.access.first_start import ZONE
+from isobay.catalog import Catalog
+from isobay.clock import utc_now
+from isobay.engines.interface import Engine
+from isobay.errors import AlreadyExistsError, InUseError, InvalidFieldsError, NotFoundError
+from isobay.model import Connection, ConnectionStatus, Environment, Identity, Named, Zone
+from isobay.model.requests import EnvironmentEdit, NewConnection, NewEnvironment
+
+
+class Environments:
+    """Environments, for those who may manage them."""
+
+    def __init__(self, catalog: Catalog, door: Door) -> None:
+        self._catalog = catalog
+        self._door = door
+
+    def all(self, identity: Identity) -> list[Environment]:
+        """Those the caller may enter."""
+        with self._catalog.reading() as tx:
+            return self._catalog.environments.all(tx, seen_by(identity))
+
+    def get(self, identity: Identity, environment_id: str) -> Environment:
+        """One that the caller may enter. Raises NotFoundError for any other."""
+        with self._catalog.reading() as tx:
+            found = self._catalog.environments.get(tx, environment_id)
+        if found is None or not identity.may_enter(environment_id):
+            raise missing("environments", environment_id)
+        return found
+
+    def create(self, identity: Identity, new: NewEnvironment) -> Environment:
+        """Make an environment. Raises AlreadyExistsError for a name that is taken in the connection."""
+        with self._catalog.writing() as tx:
+            connections = self._catalog.connections.all(tx)
+            if new.service_connection is None and len(connections) != 1:
+                raise InvalidFieldsError({"serviceConnection": "is required, as there are several connections"})
+            wanted = new.service_connection.id if new.service_connection else connections[0].id
+            connection = next((each for each in connections if each.id == wanted), None)
+            if connection is None:
+                raise InvalidFieldsError(
+                    {"serviceConnection": "names no connection; GET /services/connections lists them"}
+                )
+            environment = Environment(
+                id=str(uuid4()),
+                name=new.name,
+                description=new.description,
+                service_connection=Named(connection.id, connection.name),
+                membership=new.membership,
+                creation_date=utc_now(),
+            )
+            if self._catalog.environments.is_taken(tx, connection.id, new.name):
+                raise _taken("environments", new.name)
+            self._catalog.environments.add(tx, environment)
+        self._record(identity, "environment.create", environment)
+        return environment
+
+    def edit(self, identity: Identity, environment_id: str, edit: EnvironmentEdit) -> Environment:
+        """Change the name or description. Raises AlreadyExistsError for a name that is taken."""
+        before = self.get(identity, environment_id)
+        changed = {name: value for name, value in msgspec.structs.asdict(edit).items() if value is not UNSET}
+        after = msgspec.structs.replace(before, **changed)
+        with self._catalog.writing() as tx:
+            if after.name != before.name and self._catalog.environments.is_taken(
+                tx, after.service_connection.id, after.name
+            ):
+                raise _taken("environments", after.name)
+            self._catalog.environments.update(tx, after)
+        self._record(identity, "environment.edit", after)
+        return after
+
+    def delete(self, identity: Identity, environment_id: str) -> None:
+        """Delete an environment that holds no ISO. Raises InUseError for one that does."""
+        environment = self.get(identity, environment_id)
+        with self._catalog.writing() as tx:
+            count = self._catalog.environments.iso_count(tx, environment_id)
+            if count:
+                raise InUseError(
+                    f"The environment {environment.name!r} holds {count} ISOs. Delete them first, then the environment.",
+                    type="environments",
+                    id=environment_id,
+                    isos=count,
+                )
+            self._catalog.environments.delete(tx, environment_id)
+        self._record(identity, "environment.delete", environment)
+
+    def _record(self, identity: Identity, operation: str, environment: Environment) -> None:
+        self._door.record(
+            identity,
+            operation,
+            environment_id=environment.id,
+            object_id=environment.id,
+            name=environment.name,
+        )
+
+
+class Connections:
+    """Service connections, for administrators; anyone with a key may see that they are there."""
+
+    def __init__(self, catalog: Catalog, door: Door, engines: dict[str, Engine]) -> None:
+        self._catalog = catalog
+        self._door = door
+        self._engines = engines
+
+    def all(self) -> list[Connection]:
+        """Every connection."""
+        with self._catalog.reading() as tx:
+            return self._catalog.connections.all(tx)
+
+    def get(self, connection_id: str) -> Connection:
+        """One connection. Raises NotFoundError."""
+        with self._catalog.reading() as tx:
+            found = self._catalog.connections.get(tx, connection_id)
+        if found is None:
+            raise missing("connections", connection_id)
+        return found
+
+    def create(self, identity: Identity, new: NewConnection) -> Connection:
+        """Make a connection. Raises InvalidFieldsError for an unknown type, AlreadyExistsError for a taken code."""
+        if new.type not in self._engines:
+            raise InvalidFieldsError({"type": f"must be one of {', '.join(sorted(self._engines))}"})
+        connection = Connection(
+            id=str(uuid4()),
+            service_code=new.service_code,
+            name=new.name,
+            type=new.type,
+            status=self._status(new.type),
+        )
+        with self._catalog.writing() as tx:
+            if self._catalog.connections.by_code(tx, new.service_code) or new.service_code == "connections":
+                raise _taken("connections", new.service_code)
+            self._catalog.connections.add(tx, connection, {each.parameter: each.value for each in new.parameters})
+            self._catalog.connections.add_zone(tx, connection.id, Zone(str(uuid4()), ZONE))
+        self._door.record(identity, "connection.create", object_id=connection.id, name=connection.service_code)
+        return connection
+
+    def test(self, connection_id: str) -> Connection:
+        """Ask the engine behind a connection whether it answers, and note what it said."""
+        connection = self.get(connection_id)
+        status = self._status(connection.type)
+        with self._catalog.writing() as tx:
+            self._catalog.connections.set_status(tx, connection_id, status)
+        return msgspec.structs.replace(connection, status=status)
+
+    def _status(self, kind: str) -> ConnectionStatus:
+        return ConnectionStatus(last_updated=utc_now(), reachable=self._engines[kind].reachable())
+
+
+def seen_by(identity: Identity) -> frozenset[str] | None:
+    """The environments (ids) that a caller may know of; None for all."""
+    return None if identity.role == "administrator" else identity.environments
+
+
+def missing(kind: str, object_id: str) -> NotFoundError:
+    """The answer for an object that is missing or may not be seen: one sentence for both."""
+    return NotFoundError(f"There is no such object in {kind}: {object_id!r}.", type=kind, id=object_id)
+
+
+def _taken(kind: str, name: str) -> AlreadyExistsError:
+    return AlreadyExistsError(f"The name {name!r} is taken in {kind}. Choose another.", type=kind, name=name)

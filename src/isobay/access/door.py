@@ -1,0 +1,123 @@
+"""The door: every request passes here before it reaches an engine."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from msgspec import Struct
+
+from isobay.access import roles, secrets
+from isobay.catalog import Catalog, Place
+from isobay.clock import utc_now
+from isobay.engines.interface import Engine
+from isobay.errors import NotFoundError, UnauthorizedError
+from isobay.model import Activity, Identity
+
+OPERATOR = Identity(key_id="", name="operator", role="administrator", environments=frozenset())
+
+
+class Visit(Struct, frozen=True):
+    """A caller in an environment, with the engine that answers there."""
+
+    identity: Identity
+    place: Place
+    engine: Engine
+
+
+class Door:
+    """Lets callers in by their keys."""
+
+    def __init__(self, catalog: Catalog, engines: dict[str, Engine]) -> None:
+        self._catalog = catalog
+        self._engines = engines
+
+    def identify(self, secret: str | None, right: roles.Right = "read") -> Identity:
+        """Who holds this key, with all the environments it may enter.
+
+        Raises UnauthorizedError without a known key, ForbiddenError without the right.
+        """
+        fingerprint, verifier = secrets.hashed(_presented(secret))
+        with self._catalog.reading() as tx:
+            key = self._catalog.keys.find(tx, fingerprint)
+        if key is None or not secrets.proves(verifier, key.verifier):
+            raise _unknown_key()
+        roles.require(key.identity, right)
+        return key.identity
+
+    def enter(self, secret: str | None, service_code: str, environment_name: str, right: roles.Right = "read") -> Visit:
+        """Let a caller into an environment.
+
+        Raises UnauthorizedError without a known key, NotFoundError where the caller may not see such an
+        environment, ForbiddenError where it is seen and the right is missing.
+        """
+        fingerprint, verifier = secrets.hashed(_presented(secret))
+        with self._catalog.reading() as tx:
+            key, place = self._catalog.places.admit(tx, fingerprint, service_code, environment_name)
+        if key is None or not secrets.proves(verifier, key.verifier):
+            raise _unknown_key()
+        if place is None or not key.identity.may_enter(place.environment_id):
+            raise no_environment(service_code, environment_name)
+        roles.require(key.identity, right)
+        return self._visit(key.identity, place)
+
+    def operate(self, environment_name: str, service_code: str = "") -> Visit:
+        """Let the machine's operator into an environment: who can write the data directory needs no key.
+
+        Raises NotFoundError for no such environment, or for several of that name and no service code.
+        """
+        with self._catalog.reading() as tx:
+            places = self._catalog.places.named(tx, environment_name, service_code)
+        if len(places) != 1:
+            raise no_environment(service_code or "(any)", environment_name)
+        return self._visit(OPERATOR, places[0])
+
+    def record(
+        self,
+        identity: Identity,
+        operation: str,
+        *,
+        environment_id: str = "",
+        object_id: str = "",
+        name: str = "",
+        **details: Any,
+    ) -> None:
+        """Write a change into the activity log."""
+        entry = Activity(
+            id=str(uuid4()),
+            created=utc_now(),
+            operation=operation,
+            key_id=identity.key_id,
+            key_name=identity.name,
+            environment_id=environment_id,
+            object_id=object_id,
+            object_name=name,
+            details=details,
+        )
+        with self._catalog.writing() as tx:
+            self._catalog.activities.add(tx, entry)
+
+    def _visit(self, identity: Identity, place: Place) -> Visit:
+        return Visit(identity, place, self._engines[place.connection_type])
+
+
+def no_environment(service_code: str, environment_name: str) -> NotFoundError:
+    """The answer for an environment that is missing or may not be seen: one sentence for both."""
+    return NotFoundError(
+        f"There is no environment {environment_name!r} in the service {service_code!r}. "
+        "GET /environments lists those your key may enter.",
+        type="environments",
+        id=environment_name,
+    )
+
+
+def _presented(secret: str | None) -> str:
+    if not secret:
+        raise UnauthorizedError("The request has no key. Send it in the header MC-Api-Key.")
+    if len(secret) > secrets.MAX_LENGTH:
+        raise _unknown_key()
+    return secret
+
+
+def _unknown_key() -> UnauthorizedError:
+    return UnauthorizedError("The key in the header MC-Api-Key is not known. Ask an administrator for a new one.")

@@ -1,0 +1,55 @@
+"""What an empty catalogue gets: a connection, its zone, an environment, and one administrator key."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from isobay.access import secrets
+from isobay.catalog import Catalog
+from isobay.clock import utc_now
+from isobay.errors import SettingsError
+from isobay.model import ApiKey, Connection, ConnectionStatus, Environment, Named, Zone
+
+SERVICE_CODE = "compute-on"
+ENVIRONMENT = "test_area"
+ZONE = "zone1"
+
+
+def furnish(catalog: Catalog, admin_key: str) -> str:
+    """Furnish the catalogue if it is empty; the administrator key to print, or nothing where it is not.
+
+    One transaction: of two processes that start at once, one furnishes.
+    """
+    with catalog.writing() as tx:
+        if catalog.connections.count(tx):
+            return ""
+        now = utc_now()
+        connection = Connection(
+            id=str(uuid4()),
+            service_code=SERVICE_CODE,
+            name="This machine",
+            type="local",
+            status=ConnectionStatus(last_updated=now, reachable=True),
+        )
+        catalog.connections.add(tx, connection, {})
+        catalog.connections.add_zone(tx, connection.id, Zone(str(uuid4()), ZONE))
+        environment = Environment(
+            id=str(uuid4()),
+            name=ENVIRONMENT,
+            description="The first environment",
+            service_connection=Named(connection.id),
+            creation_date=now,
+        )
+        catalog.environments.add(tx, environment)
+        secret = _usable(admin_key) or secrets.new_secret()
+        key = ApiKey(id=str(uuid4()), name="first administrator", role="administrator", environments=[], created=now)
+        catalog.keys.add(tx, key, *secrets.hashed(secret))
+    return secret
+
+
+def _usable(admin_key: str) -> str:
+    if admin_key and not (admin_key.isascii() and admin_key.isprintable() and " " not in admin_key):
+        raise SettingsError(
+            "ISOBAY_ADMIN_KEY can hold printable ASCII characters without blanks: it goes into a header."
+        )
+    return admin_key

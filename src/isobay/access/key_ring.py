@@ -1,0 +1,78 @@
+"""The keys: who may make them, see them and take them back."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from isobay.access import roles, secrets
+from isobay.access.administration import missing
+from isobay.access.door import Door
+from isobay.catalog import Catalog
+from isobay.clock import utc_now
+from isobay.errors import ForbiddenError, InUseError, InvalidFieldsError
+from isobay.model import ApiKey, Identity, NewApiKey
+from isobay.model.requests import KeyRequest
+
+
+class KeyRing:
+    """Keys. An administrator has all; an owner those whose every environment is among the owner's."""
+
+    def __init__(self, catalog: Catalog, door: Door) -> None:
+        self._catalog = catalog
+        self._door = door
+
+    def all(self, identity: Identity) -> list[ApiKey]:
+        """The keys the caller may manage, and the caller's own."""
+        with self._catalog.reading() as tx:
+            keys = self._catalog.keys.all(tx)
+        return [key for key in keys if key.id == identity.key_id or _manages(identity, key)]
+
+    def create(self, identity: Identity, request: KeyRequest) -> NewApiKey:
+        """Make a key: the only time its secret is seen."""
+        if request.role == "administrator" and request.environments:
+            raise InvalidFieldsError({"environments": "must be empty: an administrator's key enters all"})
+        if request.role != "administrator" and not request.environments:
+            raise InvalidFieldsError({"environments": "must name at least one environment by its id"})
+        secret = secrets.new_secret()
+        key = NewApiKey(
+            id=str(uuid4()),
+            name=request.name,
+            role=request.role,
+            environments=sorted(set(request.environments)),
+            created=utc_now(),
+            api_key=secret,
+        )
+        if request.role == "administrator":
+            roles.require(identity, "administer")
+        with self._catalog.writing() as tx:
+            known = {each.id for each in self._catalog.environments.all(tx, key.environments)}
+            if unknown := [each for each in key.environments if each not in known or not identity.may_enter(each)]:
+                raise InvalidFieldsError({"environments": f"there is no environment with the id {unknown[0]!r}"})
+            self._catalog.keys.add(tx, key, *secrets.hashed(secret))
+        self._door.record(identity, "api_key.create", object_id=key.id, name=key.name, role=key.role)
+        return key
+
+    def delete(self, identity: Identity, key_id: str) -> None:
+        """Take a key back. Raises InUseError for the last administrator's: nobody could come in any more."""
+        with self._catalog.writing() as tx:
+            keys = self._catalog.keys.all(tx)
+            key = next((each for each in keys if each.id == key_id), None)
+            if key is None or not (key.id == identity.key_id or _manages(identity, key)):
+                raise missing("api_keys", key_id)
+            if not _manages(identity, key):
+                raise ForbiddenError("A key of your role cannot take itself back. Ask an owner or an administrator.")
+            if key.role == "administrator" and sum(each.role == "administrator" for each in keys) == 1:
+                raise InUseError(
+                    f"{key.name!r} is the last administrator's key. Make another before you delete it.",
+                    type="api_keys",
+                    id=key_id,
+                )
+            self._catalog.keys.delete(tx, [key_id])
+        self._door.record(identity, "api_key.delete", object_id=key.id, name=key.name)
+
+
+def _manages(identity: Identity, key: ApiKey) -> bool:
+    if identity.role == "administrator":
+        return True
+    inside = bool(key.environments) and identity.environments.issuperset(key.environments)
+    return identity.role == "owner" and key.role != "administrator" and inside

@@ -1,0 +1,27 @@
+"""What was done: tasks that a caller can follow, and the activity log."""
+
+from __future__ import annotations
+
+from isobay.access.administration import missing, seen_by
+from isobay.catalog import Catalog
+from isobay.model import Activity, Identity, Page, Task
+
+
+class Records:
+    """Tasks and the log, each seen by those who may enter its environment."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def task(self, identity: Identity, task_id: str) -> Task:
+        """One task. Raises NotFoundError for one of an environment the caller may not enter."""
+        with self._catalog.reading() as tx:
+            task = self._catalog.tasks.get(tx, task_id)
+        if task is None or not identity.may_enter(task.environment_id):
+            raise missing("tasks", task_id)
+        return task
+
+    def activity(self, identity: Identity, limit: int, offset: int) -> Page[Activity]:
+        """Some of the log, newest first."""
+        with self._catalog.reading() as tx:
+            return self._catalog.activities.page(tx, seen_by(identity), limit, offset)

@@ -1,0 +1,105 @@
+"""The only place that constructs things."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from isobay.access import Connections, Door, Environments, KeyRing, Records, furnish
+from isobay.catalog import Catalog, open_catalog
+from isobay.engines.interface import Engine
+from isobay.engines.local import Adder, LocalEngine
+from isobay.errors import SettingsError
+from isobay.inspection import RulesShelf
+from isobay.objects import DiskObjects
+from isobay.settings import Settings
+from isobay.telemetry.logs import configure
+
+if TYPE_CHECKING:  # the command line builds everything but the web application, and starts without it
+    from isobay.http.paths import ASGIApp
+
+THREADS = 8
+
+
+class Isobay(Struct, frozen=True):
+    """Everything, built."""
+
+    settings: Settings
+    catalog: Catalog
+    objects: DiskObjects
+    rules: RulesShelf
+    adder: Adder
+    door: Door
+    environments: Environments
+    connections: Connections
+    keys: KeyRing
+    records: Records
+    first_key: str
+
+    def sweep(self) -> int:
+        """Delete what processes that died left on the disk; how many files there were."""
+
+        def is_needed(object_id: str) -> bool:
+            with self.catalog.reading() as tx:
+                return self.catalog.isos.needs(tx, object_id)
+
+        return self.objects.sweep(is_needed)
+
+
+def build(settings: Settings) -> Isobay:
+    """Build everything for these settings, furnishing an empty catalogue.
+
+    Raises SettingsError, StorageError or UnavailableError with what to do about it.
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"ISOBAY_DATA_DIR {settings.data_dir} cannot be made: {os.strerror(error.errno or 0)}. "
+            "Name a directory you can write to."
+        ) from error
+    catalog = open_catalog(settings.catalog_url)
+    objects = DiskObjects(settings.objects_dir)
+    rules = RulesShelf(settings.rules_dir, settings.cache_dir)
+    engines: dict[str, Engine] = {"local": LocalEngine(catalog, objects, rules)}
+    door = Door(catalog, engines)
+    return Isobay(
+        settings=settings,
+        catalog=catalog,
+        objects=objects,
+        rules=rules,
+        adder=Adder(catalog, objects, rules, settings.max_iso_bytes),
+        door=door,
+        environments=Environments(catalog, door),
+        connections=Connections(catalog, door, engines),
+        keys=KeyRing(catalog, door),
+        records=Records(catalog),
+        first_key=furnish(catalog, settings.admin_key),
+    )
+
+
+def web() -> ASGIApp:
+    """Build the web application from the environment: what each server process calls."""
+    from isobay.http.application import application
+    from isobay.http.services import Services
+    from isobay.telemetry.metrics import Metrics
+
+    settings = Settings.load()
+    configure(settings.log_level, settings.log_format)
+    built = build(settings)
+    return application(
+        Services(
+            settings=settings,
+            door=built.door,
+            environments=built.environments,
+            connections=built.connections,
+            keys=built.keys,
+            records=built.records,
+            metrics=Metrics(),
+            threads=ThreadPoolExecutor(THREADS, thread_name_prefix="isobay"),
+            is_ready=built.catalog.answers,
+        )
+    )

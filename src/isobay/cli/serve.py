@@ -1,0 +1,75 @@
+"""``isobay serve``: the service."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isobay.settings import PREFIX, Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one.", show_default="8080")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept; made if missing.")] = None,
+    workers: Annotated[int | None, typer.Option(help="How many processes answer requests.", show_default="1")] = None,
+) -> None:
+    """Serve the API. Every option is also a variable, ISOBAY_HOST and so on; docs/settings.md lists them all."""
+    settings = Settings.load(host=host, port=port, data_dir=data_dir, workers=workers)
+    # The processes that answer read the same settings, from the environment they inherit.
+    for name in ("host", "port", "workers", "data_dir"):
+        os.environ[PREFIX + name.upper()] = str(getattr(settings, name))
+    _prepare(settings)
+
+
+def _prepare(settings: Settings) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    from isobay.app import build
+    from isobay.telemetry.logs import configure
+    from isobay.telemetry.metrics import share_between_processes
+
+    configure(settings.log_level, settings.log_format)
+    built = build(settings)
+    built.sweep()
+    if settings.workers > 1:
+        share_between_processes(settings.cache_dir / "metrics")
+    config = uvicorn.Config(
+        "isobay.app:web",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        lifespan="off",
+    )
+    listening = config.bind_socket()
+    _greet(built.first_key, listening, settings.data_dir)
+    built.catalog.close()
+    server = uvicorn.Server(config)
+    if settings.workers > 1:
+        Multiprocess(config, sockets=[listening]).run()
+    else:
+        server.run(sockets=[listening])
+
+
+def _greet(first_key: str, listening: socket.socket, data_dir: Path) -> None:
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 -- compared, not listened on
+    typer.echo(f"isobay serves http://{reached}:{port}/ from {data_dir}")
+    if first_key:
+        typer.echo(f"\nThe administrator key, shown this once:\n\n    {first_key}\n\nTry it:\n")
+        typer.echo(
+            f'curl -H "MC-Api-Key: {first_key}" "http://{reached}:{port}/v1/services/compute-on/test_area/isos"\n'
+        )

@@ -1,0 +1,1 @@
+"""The engines behind service connections, and the seam they share."""

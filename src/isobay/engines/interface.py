@@ -1,0 +1,57 @@
+"""The seam: what an environment's engine can do, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from msgspec import Struct
+
+from isobay.catalog import Place
+from isobay.model import Identity, Iso, IsoEdit, IsoFile, Listing, OsType, Page, Task, Zone
+
+
+class Content(Struct, frozen=True):
+    """A file of an image, opened: its name, its size in bytes, and its bytes in pieces."""
+
+    name: str
+    size: int
+    chunks: Iterator[bytes]
+
+
+class Engine(Protocol):
+    """What answers for the environments of one type of connection.
+
+    Every method may raise NotFoundError for an object that is not seen from the place, and
+    UnavailableError when what lies behind the engine does not answer.
+    """
+
+    def zones(self, place: Place) -> list[Zone]:
+        """The zones of the place's connection."""
+
+    def os_types(self, place: Place) -> list[OsType]:
+        """The operating systems an ISO can be said to hold."""
+
+    def list_isos(self, place: Place, listing: Listing) -> Page[Iso]:
+        """One page of the ISOs seen from the place."""
+
+    def stream_isos(self, place: Place, listing: Listing) -> Iterator[list[Iso]]:
+        """All ISOs seen from the place, in pieces of bounded size."""
+
+    def get_iso(self, place: Place, iso_id: str) -> Iso:
+        """One ISO seen from the place."""
+
+    def edit_iso(self, place: Place, iso_id: str, edit: IsoEdit) -> Iso:
+        """Change an ISO of the place's own environment. ForbiddenError for another's public one."""
+
+    def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:
+        """Delete an ISO of the place's own environment. InUseError names the instances that hold it."""
+
+    def iso_files(self, place: Place, iso_id: str, path: str, limit: int) -> list[IsoFile]:
+        """What a directory inside the image holds, at most ``limit`` entries of it."""
+
+    def iso_content(self, place: Place, iso_id: str, path: str) -> Content:
+        """A file inside the image."""
+
+    def reachable(self) -> bool:
+        """Whether what lies behind the engine answers now."""

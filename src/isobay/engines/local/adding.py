@@ -1,0 +1,89 @@
+"""Putting a local file on the shelf."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+from isobay.catalog import Catalog, Place
+from isobay.clock import utc_now
+from isobay.engines.local.os_types import OsTypes
+from isobay.image import open_path
+from isobay.inspection import Report, RulesShelf, inspect
+from isobay.model import Iso, Zone
+from isobay.model.iso import NAME_LENGTH
+from isobay.objects import Objects, Progress, StoredObject
+
+
+class Adder:
+    """Adds files: an ISO is seen when its bytes are whole and durable, and not before."""
+
+    def __init__(self, catalog: Catalog, objects: Objects, rules: RulesShelf, limit: int) -> None:
+        self._catalog = catalog
+        self._objects = objects
+        self._rules = rules
+        self._os_types = OsTypes(rules)
+        self._limit = limit
+
+    def add_file(self, place: Place, path: Path, name: str, progress: Progress) -> Iso:
+        """Copy a file, read what it is, and put it on the shelf.
+
+        Raises ImageError for what is no ISO (before anything is copied), SourceError for what cannot be
+        read, StorageError where there is no room.
+        """
+        with open_path(path):
+            pass
+        with self._objects.receive_file(path, self._limit, progress) as received:
+            stored = self._objects.open(received.object_id)
+            try:
+                report = self._inspect(stored)
+            finally:
+                stored.close()
+            with self._catalog.writing() as tx:
+                zones = self._catalog.connections.zones(tx, place.connection_id)
+                iso = self._iso(report, zones, name or _name_of(path), received.sha256)
+                self._catalog.isos.add(tx, place, iso, received.object_id)
+        return iso
+
+    def _inspect(self, stored: StoredObject) -> Report:
+        return inspect(stored.read_at, stored.size, self._rules.rules())
+
+    def _iso(self, report: Report, zones: list[Zone], name: str, sha256: str) -> Iso:
+        now = utc_now()
+        os_type = self._os_types.of(report)
+        only = zones[0] if len(zones) == 1 else Zone("", "")
+        return Iso(
+            id=str(uuid4()),
+            name=name,
+            description=report.os.name or report.volume_label,
+            size=report.size,
+            ready=True,
+            bootable=report.bootable,
+            os_type_id=os_type.id,
+            os_type_name=os_type.name,
+            zone_id=only.id,
+            zone_name=only.name,
+            architecture_width=report.architecture_width,
+            created=now,
+            available_in_zones=[zone.id for zone in zones],
+            status="ready",
+            progress=1.0,
+            checksums={"sha256": sha256},
+            architecture=report.architecture,
+            boot_modes=list(report.boot_modes),
+            os_id=report.os.id,
+            os_version=report.os.version,
+            os_variant=report.os.variant,
+            live=report.os.live,
+            installer=report.os.installer,
+            volume_label=report.volume_label,
+            formats=list(report.formats),
+            updated=now,
+        )
+
+
+def _name_of(path: Path) -> str:
+    """The file's name without its ending, in what a name may hold."""
+    name = path.name.removesuffix(".iso").removesuffix(".ISO") or path.name
+    readable = "".join(character if character.isprintable() else "\ufffd" for character in name)
+    return readable.encode("utf-8", "replace").decode()[:NAME_LENGTH]

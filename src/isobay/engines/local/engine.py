@@ -1,0 +1,181 @@
+"""The local engine: answers for environments whose ISOs lie on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from msgspec import UNSET
+
+from isobay.catalog import Catalog, Place
+from isobay.catalog.isos import Kept
+from isobay.clock import utc_now
+from isobay.engines.interface import Content
+from isobay.engines.local.os_types import OsTypes
+from isobay.errors import ForbiddenError, InvalidFieldsError, NotFoundError
+from isobay.image import Entry, Image, open_image
+from isobay.inspection import RulesShelf
+from isobay.model import Identity, Iso, IsoEdit, IsoFile, Listing, OsType, Page, Task, Zone
+from isobay.objects import Objects
+
+
+class LocalEngine:
+    """``Engine`` over the catalogue and the objects on disk."""
+
+    def __init__(self, catalog: Catalog, objects: Objects, rules: RulesShelf) -> None:
+        self._catalog = catalog
+        self._objects = objects
+        self._os_types = OsTypes(rules)
+
+    def zones(self, place: Place) -> list[Zone]:
+        """The zones of the place's connection."""
+        with self._catalog.reading() as tx:
+            return self._catalog.connections.zones(tx, place.connection_id)
+
+    def os_types(self, place: Place) -> list[OsType]:  # noqa: ARG002 -- the same everywhere on this machine
+        """The rules' operating systems and the generic ones."""
+        return self._os_types.all()
+
+    def list_isos(self, place: Place, listing: Listing) -> Page[Iso]:
+        """One page of the ISOs seen from the place."""
+        with self._catalog.reading() as tx:
+            return self._catalog.isos.page(tx, place, listing)
+
+    def stream_isos(self, place: Place, listing: Listing) -> Iterator[list[Iso]]:
+        """All ISOs seen from the place."""
+        with self._catalog.reading() as tx:
+            yield from self._catalog.isos.stream(tx, place, listing)
+
+    def get_iso(self, place: Place, iso_id: str) -> Iso:
+        """One ISO seen from the place."""
+        return self._kept(place, iso_id).iso
+
+    def edit_iso(self, place: Place, iso_id: str, edit: IsoEdit) -> Iso:
+        """Change an ISO of the place's own environment."""
+        changed = self._changed(edit)
+        with self._catalog.writing() as tx:
+            kept = self._catalog.isos.get(tx, place, iso_id)
+            iso = _own(place, kept, iso_id).iso
+            iso = msgspec.structs.replace(iso, **changed, updated=utc_now())
+            self._catalog.isos.replace(tx, place, iso)
+        return iso
+
+    def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:  # noqa: ARG002 -- the seam's
+        """Delete an ISO of the place's own environment. The row goes first: a sweep finds bytes, never a row."""
+        now = utc_now()
+        with self._catalog.writing() as tx:
+            kept = _own(place, self._catalog.isos.get(tx, place, iso_id), iso_id)
+            task = Task(
+                id=str(uuid4()),
+                kind="iso.delete",
+                status="SUCCESS",
+                created=now,
+                ended=now,
+                environment_id=place.environment_id,
+                progress=1.0,
+                message=f"The ISO {kept.iso.name!r} is deleted.",
+                bytes_done=kept.iso.size,
+                bytes_total=kept.iso.size,
+                result={"id": iso_id, "name": kept.iso.name},
+            )
+            self._catalog.isos.delete(tx, iso_id)
+            self._catalog.tasks.add(tx, task)
+        self._objects.delete(kept.object_id)
+        return task
+
+    def iso_files(self, place: Place, iso_id: str, path: str, limit: int) -> list[IsoFile]:
+        """What a directory inside the image holds."""
+        stored = self._objects.open(self._kept(place, iso_id).object_id)
+        try:
+            image = open_image(stored.read_at, stored.size)
+            self._entry(image, path, "directory")
+            return [_file(entry) for entry in islice(image.entries(path), limit)]
+        finally:
+            stored.close()
+
+    def iso_content(self, place: Place, iso_id: str, path: str) -> Content:
+        """A file inside the image; its bytes are read while they are drawn."""
+        stored = self._objects.open(self._kept(place, iso_id).object_id)
+        try:
+            image = open_image(stored.read_at, stored.size)
+            entry = self._entry(image, path, "file")
+        except BaseException:
+            stored.close()
+            raise
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                yield from image.content(path)
+            finally:
+                stored.close()
+
+        return Content(entry.name, entry.size, chunks())
+
+    def reachable(self) -> bool:
+        """Whether the catalogue answers."""
+        return self._catalog.answers()
+
+    def _kept(self, place: Place, iso_id: str) -> Kept:
+        with self._catalog.reading() as tx:
+            kept = self._catalog.isos.get(tx, place, iso_id)
+        if kept is None:
+            raise _missing(iso_id)
+        return kept
+
+    def _entry(self, image: Image, path: str, kind: str) -> Entry:
+        entry = image.find(path)
+        if entry is None:
+            raise NotFoundError(f"The image holds nothing at {path!r}.", type="files", id=path)
+        if entry.kind != kind:
+            raise InvalidFieldsError({"path": f"names a {entry.kind} in the image, and a {kind} is wanted"})
+        return entry
+
+    def _changed(self, edit: IsoEdit) -> dict[str, Any]:
+        changed = {name: value for name, value in msgspec.structs.asdict(edit).items() if value is not UNSET}
+        public = changed.get("available_publicly")
+        visibility = changed.get("visibility")
+        if public is not None and visibility is not None and public != (visibility == "public"):
+            raise InvalidFieldsError({"visibility": "contradicts availablePublicly; give one of the two"})
+        if public is not None:
+            changed["visibility"] = "public" if public else "private"
+        elif visibility is not None:
+            changed["available_publicly"] = visibility == "public"
+        if "os_type_id" in changed:
+            os_type = self._os_types.get(changed["os_type_id"])
+            if os_type is None:
+                raise InvalidFieldsError({"osTypeId": "names no OS type; GET …/ostypes lists them"})
+            changed["os_type_name"] = os_type.name
+        return changed
+
+
+def _own(place: Place, kept: Kept | None, iso_id: str) -> Kept:
+    if kept is None:
+        raise _missing(iso_id)
+    if kept.environment_id != place.environment_id:
+        raise ForbiddenError(
+            f"The ISO {kept.iso.name!r} is public and belongs to another environment. "
+            "It can be used here, not changed.",
+            type="isos",
+            id=iso_id,
+        )
+    return kept
+
+
+def _missing(iso_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no ISO {iso_id!r} in this environment.", type="isos", id=iso_id)
+
+
+def _file(entry: Entry) -> IsoFile:
+    modified = entry.modified.strftime("%Y-%m-%dT%H:%M:%SZ") if entry.modified else ""
+    kind = entry.kind if entry.kind in ("file", "directory", "symlink") else "other"
+    return IsoFile(
+        name=entry.name,
+        path=entry.path,
+        type=kind,  # type: ignore[arg-type] # narrowed to the literals in the line above
+        size=entry.size,
+        modified=modified,
+        target=entry.target or "",
+    )

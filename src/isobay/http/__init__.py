@@ -1,0 +1,1 @@
+"""HTTP: reads requests, asks behind the door, writes answers. It decides nothing."""

@@ -1,0 +1,54 @@
+"""The web application: every endpoint, behind one spelling of paths and one envelope of errors."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import Litestar, Response, get
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from sqlalchemy.exc import OperationalError
+
+from isobay import __version__
+from isobay.errors import IsobayError
+from isobay.http import administration, environments, failures, health, isos, tasks
+from isobay.http.endpoint import JSON, handler
+from isobay.http.measured import Measured
+from isobay.http.openapi import document
+from isobay.http.paths import ASGIApp, NormalPaths
+from isobay.http.services import Services
+from isobay.pages.api import api_page
+
+ENDPOINTS = [
+    *isos.endpoints.all,
+    *environments.endpoints.all,
+    *administration.endpoints.all,
+    *tasks.endpoints.all,
+]
+
+
+def application(services: Services) -> ASGIApp:
+    """Build the application over its services."""
+    described = document(ENDPOINTS, __version__)
+    described_json = msgspec.json.encode(described)
+
+    @get("/openapi.json", sync_to_thread=False)
+    def openapi() -> Response[bytes]:
+        return Response(described_json, media_type=JSON)
+
+    @get(["/", "/docs"], sync_to_thread=True)
+    def page() -> Response[bytes]:
+        return Response(api_page(described), media_type="text/html; charset=utf-8")
+
+    app = Litestar(
+        [*(handler(each) for each in ENDPOINTS), health.healthz, health.readyz, health.metrics, openapi, page],
+        openapi_config=None,
+        state=State({"services": services}),
+        request_max_body_size=services.settings.max_body_bytes,
+        exception_handlers={
+            IsobayError: failures.on_isobay_error,
+            HTTPException: failures.on_http_exception,
+            OperationalError: failures.on_database_error,
+            Exception: failures.on_anything,
+        },
+    )
+    return NormalPaths(Measured(app, services.metrics))

@@ -1,0 +1,79 @@
+"""Every failure in the one envelope of errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from sqlalchemy.exc import OperationalError
+
+from isobay.errors import (
+    InvalidFieldsError,
+    IsobayError,
+    MethodNotAllowedError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+)
+from isobay.http.endpoint import JSON
+
+log = structlog.get_logger()
+
+
+def envelope(error: IsobayError) -> dict[str, Any]:
+    """The API's shape of an error: CloudMC's number, and the same as text for its Go client."""
+    return {
+        "errors": [
+            {"code": error.code, "errorCode": str(error.code), "message": error.message, "context": error.context}
+        ]
+    }
+
+
+def answer(error: IsobayError, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """The response that says an error."""
+    body = msgspec.json.encode(envelope(error))
+    return Response(body, status_code=error.status, media_type=JSON, headers=headers or {})
+
+
+def on_isobay_error(_request: Request[Any, Any, Any], error: IsobayError) -> Response[bytes]:
+    """An error of ours, said as it is."""
+    if error.status >= 500:
+        log.error("request failed", message=error.message)
+    headers = {"WWW-Authenticate": 'ApiKey realm="isobay", header="MC-Api-Key"'} if error.status == 401 else None
+    return answer(error, headers)
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """The framework's own refusals."""
+    path = request.scope["path"]
+    if error.status_code == 404:
+        return answer(NotFoundError(f"There is no endpoint {path!r}. /openapi.json lists those there are.", path=path))
+    if error.status_code == 405:
+        headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        return answer(
+            MethodNotAllowedError(
+                f"{path!r} does not take {request.method}. It takes {headers.get('allow', headers.get('Allow', ''))}.",
+                path=path,
+            ),
+            headers,
+        )
+    if error.status_code == 413:
+        return answer(TooLargeError("The request's body is larger than ISOBAY_MAX_BODY_BYTES."))
+    return answer(InvalidFieldsError({"request": error.detail}))
+
+
+def on_database_error(_request: Request[Any, Any, Any], error: OperationalError) -> Response[bytes]:
+    """The database does not answer, or a file of it is full or locked for too long."""
+    log.error("database failed", reason=str(error.orig))
+    return answer(UnavailableError("The catalogue's database does not answer. Try again, and see the log of isobay."))
+
+
+def on_anything(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A defect: logged whole, told without its insides."""
+    log.error("request failed unexpectedly", exc_info=error)
+    return answer(
+        IsobayError("isobay failed to answer; the log of isobay says why. Try again, and report it if it stays.")
+    )

@@ -1,0 +1,164 @@
+"""ISOs: the seed's two calls, and what changes them."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from isobay.access import Visit, require
+from isobay.catalog import FILTER_FIELDS
+from isobay.errors import InvalidFieldsError
+from isobay.http.endpoint import Call, Endpoints, Reply
+from isobay.http.environments import environment_parameters
+from isobay.http.fields import read_body
+from isobay.http.lists import TEXT, ListOf
+from isobay.http.tasks import started
+from isobay.model import Iso, IsoEdit, IsoFile
+
+ENVIRONMENT = "/services/{service_code:str}/{environment_name:str}"
+ISO_ERRORS = (400, 401, 403, 404)
+MAX_FILES = 10_000
+OCTETS = "application/octet-stream"
+
+endpoints = Endpoints("isos")
+_isos = ListOf(Iso, FILTER_FIELDS, cursor=True)
+_path = {
+    "name": "path",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 4096, "pattern": TEXT},
+    "description": "A path inside the image; / is its root.",
+}
+
+
+def visit(call: Call, right: str = "read") -> Visit:
+    """Let the caller into the environment that the path names."""
+    return call.services.door.enter(
+        call.secret,
+        call.path["service_code"],
+        call.path["environment_name"],
+        right,  # type: ignore[arg-type] # a literal at every call
+    )
+
+
+@endpoints.add(
+    "GET",
+    f"{ENVIRONMENT}/isos",
+    "List the environment's own and the public ISOs",
+    returns=Iso,
+    many=True,
+    parameters=environment_parameters() + _isos.parameters(),
+    errors=ISO_ERRORS,
+)
+def list_isos(call: Call) -> Reply:
+    """The seed's first call. Without paging the whole list, written as it is read."""
+    here = visit(call)
+    listing = _isos.read(call)
+    if listing.limit:
+        return _isos.page(listing, here.engine.list_isos(here.place, listing))
+    return _isos.stream(listing, here.engine.stream_isos(here.place, listing))
+
+
+@endpoints.add(
+    "GET",
+    f"{ENVIRONMENT}/isos/{{iso_id:str}}",
+    "Retrieve an ISO",
+    returns=Iso,
+    parameters=environment_parameters("iso_id"),
+    errors=ISO_ERRORS,
+)
+def get_iso(call: Call) -> Reply:
+    """The seed's second call."""
+    here = visit(call)
+    return Reply({"data": here.engine.get_iso(here.place, call.path["iso_id"])})
+
+
+@endpoints.add(
+    "PUT",
+    f"{ENVIRONMENT}/isos/{{iso_id:str}}",
+    "Change an ISO's name, description, OS type, flags or visibility",
+    returns=Iso,
+    body=IsoEdit,
+    parameters=environment_parameters("iso_id"),
+    errors=ISO_ERRORS,
+)
+def edit_iso(call: Call) -> Reply:
+    """What is left out stays as it is."""
+    here = visit(call, "write")
+    edit = read_body(call.body, IsoEdit)
+    if edit.featured is True:
+        require(here.identity, "administer")
+    iso = here.engine.edit_iso(here.place, call.path["iso_id"], edit)
+    call.services.door.record(
+        here.identity, "iso.edit", environment_id=here.place.environment_id, object_id=iso.id, name=iso.name
+    )
+    return Reply({"data": iso})
+
+
+@endpoints.add(
+    "DELETE",
+    f"{ENVIRONMENT}/isos/{{iso_id:str}}",
+    "Delete an ISO",
+    wrapped=False,
+    parameters=environment_parameters("iso_id"),
+    errors=ISO_ERRORS,
+)
+def delete_iso(call: Call) -> Reply:
+    """Answers with the task that deleted it."""
+    here = visit(call, "write")
+    task = here.engine.delete_iso(here.place, here.identity, call.path["iso_id"])
+    call.services.door.record(
+        here.identity,
+        "iso.delete",
+        environment_id=here.place.environment_id,
+        object_id=call.path["iso_id"],
+        name=(task.result or {}).get("name", ""),
+    )
+    return Reply(started(task))
+
+
+@endpoints.add(
+    "GET",
+    f"{ENVIRONMENT}/isos/{{iso_id:str}}/files",
+    "List a directory inside the image",
+    returns=IsoFile,
+    many=True,
+    parameters=(*environment_parameters("iso_id"), _path),
+    errors=ISO_ERRORS,
+)
+def list_iso_files(call: Call) -> Reply:
+    """Read out of the image without mounting it; at most the first 10,000 entries."""
+    here = visit(call)
+    files = here.engine.iso_files(here.place, call.path["iso_id"], _inner_path(call), MAX_FILES)
+    return Reply({"data": files, "metadata": {"recordCount": len(files)}})
+
+
+@endpoints.add(
+    "GET",
+    f"{ENVIRONMENT}/isos/{{iso_id:str}}/files/content",
+    "Fetch a file from inside the image",
+    parameters=(*environment_parameters("iso_id"), {**_path, "required": True}),
+    errors=ISO_ERRORS,
+    media_type=OCTETS,
+    wrapped=False,
+)
+def get_iso_file(call: Call) -> Reply:
+    """The bytes as they are in the image, never shown as a page of ours."""
+    path = _inner_path(call)
+    here = visit(call)
+    content = here.engine.iso_content(here.place, call.path["iso_id"], path)
+    headers = {
+        "Content-Length": str(content.size),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(content.name, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Reply(stream=content.chunks, media_type=OCTETS, headers=headers)
+
+
+def _inner_path(call: Call) -> str:
+    given = dict(call.query)
+    if unknown := given.keys() - {"path"}:
+        raise InvalidFieldsError(dict.fromkeys(sorted(unknown), "is not a parameter here; there is path"))
+    path = given.get("path", "/")
+    if len(path) > 4096 or "\0" in path:
+        raise InvalidFieldsError({"path": "must have at most 4096 characters and no NUL"})
+    return "/" + path.strip("/")

@@ -1,0 +1,47 @@
+"""Counts and logs every request."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import structlog
+
+from isobay.http.paths import ASGIApp
+from isobay.telemetry.metrics import Metrics
+
+log = structlog.get_logger()
+
+
+class Measured:
+    """Wraps the application. Paths are logged without their queries, which may hold what callers search for."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Pass the request on, and note how it was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        method = str(scope["method"])
+        path = scope["path"]
+        status = 500
+
+        async def noted(message: dict[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            seconds = perf_counter() - started
+            handler = scope.get("route_handler")
+            # A name of ours, not the path: whoever asks for paths at random must not grow the metrics.
+            self._metrics.observe(method, str(handler.name or handler) if handler else "none", status, seconds)
+            write = log.debug if method in ("GET", "HEAD", "OPTIONS") and status < 400 else log.info
+            write("request", method=method, path=path, status=status, milliseconds=round(seconds * 1000, 1))

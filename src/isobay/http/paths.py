@@ -1,0 +1,57 @@
+"""One spelling for every path: three roots, one of handlers; collections without regard to case."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+# An application of the ASGI specification 3: (scope, receive, send).
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+ROOT = "/v1"
+_OTHER_ROOTS = ("/api/v1/", "/api/v2/")
+_TOP = {"services", "environments", "roles", "api_keys", "tasks", "activity_log"}
+
+
+def normal(path: str) -> str:
+    """The path as the handlers have it: below ``/v1``, collections in lower case, no slash at the end."""
+    for root in _OTHER_ROOTS:
+        if path.startswith(root):
+            path = f"{ROOT}/{path[len(root) :]}"
+            break
+    if not path.startswith(f"{ROOT}/"):
+        return path
+    parts = path.rstrip("/").split("/")
+    # ['', 'v1', collection, …] and ['', 'v1', 'services', code, environment, collection, id, part, …]
+    for position in (2, 5, 7, 8):
+        if position < len(parts) and (position == 2 or parts[2] == "services"):
+            parts[position] = parts[position].lower()
+    if parts[2] == "services" and len(parts) > 3 and parts[3].lower() == "connections":
+        parts[3] = "connections"
+    return "/".join(parts)
+
+
+class NormalPaths:
+    """Wraps the application: rewrites the path, and answers HEAD as GET without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Pass the request on in its one spelling."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = normal(scope["path"])
+        if path != scope["path"]:
+            scope["path"] = path
+            scope["raw_path"] = path.encode("utf-8", "surrogateescape")
+        if scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        scope["method"] = "GET"
+
+        async def without_body(message: dict[str, Any]) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app(scope, receive, without_body)

@@ -1,0 +1,60 @@
+"""What callers send to make or change what is administered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from isobay.model.access import RoleName
+from isobay.model.environment import ENVIRONMENT_NAME
+
+Text = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+RequiredText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+EnvironmentName = Annotated[str, Meta(pattern=ENVIRONMENT_NAME)]
+
+
+class Reference(Struct, frozen=True, forbid_unknown_fields=True):
+    """An object named by its id."""
+
+    id: Text
+
+
+class NewEnvironment(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What makes an environment. ``service_connection`` may be left out where there is one connection."""
+
+    name: EnvironmentName
+    description: Text = ""
+    service_connection: Reference | None = None
+    membership: Literal["ALL_ORG_USERS", "MANY_USERS"] = "MANY_USERS"
+
+
+class EnvironmentEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What may be changed of an environment; what is left out stays."""
+
+    name: EnvironmentName | UnsetType = UNSET
+    description: Text | UnsetType = UNSET
+
+
+class Parameter(Struct, frozen=True, forbid_unknown_fields=True):
+    """One parameter of a connection."""
+
+    parameter: Text
+    value: Annotated[str, Meta(max_length=65536, pattern=r"^[^\x00]*$")]
+
+
+class NewConnection(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What makes a service connection."""
+
+    name: RequiredText
+    service_code: EnvironmentName
+    type: RequiredText
+    parameters: Annotated[list[Parameter], Meta(max_length=100)] = []
+
+
+class KeyRequest(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What makes a key. ``environments`` are ids; an administrator's key needs none."""
+
+    name: RequiredText
+    role: RoleName
+    environments: Annotated[list[Text], Meta(max_length=1000)] = []

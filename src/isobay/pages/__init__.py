@@ -1,0 +1,1 @@
+"""Screens, rendered on the server."""

@@ -1,0 +1,100 @@
+"""Every option of isobay. Each has a variable in the environment, ``ISOBAY_`` and its name in capitals."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from isobay.errors import SettingsError
+
+PREFIX = "ISOBAY_"
+
+
+def _default_data_dir() -> Path:
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "isobay"
+
+
+class Settings(Struct, kw_only=True, frozen=True):
+    """The options, checked. ``Settings.load()`` reads them."""
+
+    host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="The port to listen on; 0 takes a free one.")] = 8080
+    workers: Annotated[int, Meta(ge=1, le=64, description="How many processes answer requests.")] = 1
+    data_dir: Annotated[
+        Path, Meta(description="Where the catalogue, the images and imported rules are kept; made if missing.")
+    ] = msgspec.field(default_factory=_default_data_dir)
+    database_url: Annotated[
+        str, Meta(description="The catalogue's database; empty is SQLite in the data directory.")
+    ] = ""
+    admin_key: Annotated[
+        str,
+        Meta(max_length=256, description="The administrator key of the first start; empty makes a random one."),
+    ] = ""
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="debug logs every request, info only those that change something or fail."),
+    ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"], Meta(description="How log lines are written, to standard error.")
+    ] = "text"
+    max_body_bytes: Annotated[
+        int, Meta(ge=1024, le=1 << 30, description="The largest request body that is read, in bytes.")
+    ] = 1 << 20
+    max_page_size: Annotated[int, Meta(ge=1, le=10_000, description="The largest page_size of a list.")] = 1000
+    max_iso_bytes: Annotated[int, Meta(ge=1, description="The largest image that is taken, in bytes.")] = 128 << 30
+    task_days: Annotated[int, Meta(ge=1, le=3650, description="How many days a task is kept after it ended.")] = 7
+    rules_url: Annotated[
+        str, Meta(description="Where `isobay rules update` fetches libosinfo's database when no --url is given.")
+    ] = "https://releases.pagure.org/libosinfo/"
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+        """Read the options: those given (None is not given), then the environment, then the defaults.
+
+        Raises SettingsError that names the variable, its value and what it may be.
+        """
+        environ = os.environ if environ is None else environ
+        hints = get_type_hints(cls, include_extras=True)
+        values: dict[str, Any] = {}
+        for name in cls.__struct_fields__:
+            raw = given.get(name)
+            if raw is None:
+                raw = environ.get(PREFIX + name.upper())
+            if raw is None or raw == "":
+                continue
+            try:
+                values[name] = (
+                    Path(raw).absolute() if name == "data_dir" else msgspec.convert(raw, hints[name], strict=False)
+                )
+            except msgspec.ValidationError as error:
+                shown = "its value" if name == "admin_key" else repr(str(raw))
+                raise SettingsError(
+                    f"{PREFIX}{name.upper()} cannot be {shown}: {error}. Change it or leave it out.", option=name
+                ) from error
+        return cls(**values)
+
+    @property
+    def catalog_url(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'isobay.db'}"
+
+    @property
+    def objects_dir(self) -> Path:
+        """Where the images' bytes lie."""
+        return self.data_dir / "objects"
+
+    @property
+    def rules_dir(self) -> Path:
+        """Where imported operating system rules lie."""
+        return self.data_dir / "osinfo"
+
+    @property
+    def cache_dir(self) -> Path:
+        """What can be thrown away and is made again."""
+        return self.data_dir / "cache"

@@ -1,0 +1,52 @@
+"""Prometheus metrics, one set for all processes that answer requests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # the client library's own name for it
+
+
+def share_between_processes(directory: Path) -> None:
+    """Let the processes started from here count into files of one directory. Call it before anything counts."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.glob("*.db"):
+        old.unlink(missing_ok=True)
+    os.environ[DIRECTORY_VARIABLE] = str(directory)
+
+
+class Metrics:
+    """What is counted of requests."""
+
+    def __init__(self) -> None:
+        # The library chooses between one process and several when it is imported.
+        from prometheus_client import CollectorRegistry, Counter, Histogram
+
+        self._several = DIRECTORY_VARIABLE in os.environ
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "isobay_http_requests", "Requests answered.", ["method", "route", "status"], registry=self._registry
+        )
+        self.seconds = Histogram(
+            "isobay_http_request_seconds",
+            "Seconds from a request to the end of its answer.",
+            ["route"],
+            registry=self._registry,
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """All that was counted, in Prometheus' text format."""
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        if not self._several:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no types here
+        return generate_latest(registry)
