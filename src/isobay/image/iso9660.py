@@ -82,7 +82,7 @@ class Iso9660Hierarchy:
         wanted = name.lower() if ignore_case else name
         needles = self._needles(wanted, ignore_case)
         for position, window in windows(self._source, directory):
-            self._source.spend(len(window) >> 11)
+            self._source.spend(len(window) >> 10)
             rest = self._record_stream(directory, position + len(window))
             for sector in self._sectors_with(window, needles, ignore_case):
                 for entry in self._entries(directory, self._records(window, sector), rest, sector + SECTOR):

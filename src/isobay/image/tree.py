@@ -20,6 +20,9 @@ MOST_LINKS = 40
 MOST_COMPONENTS = 255
 """Names in a path, those of followed links included: deeper trees do not exist on real media."""
 
+WALK_MEMORY = 16 * 1024 * 1024
+"""Bytes, roughly, a walk may remember of directories it has still to enter or has seen: some 30,000 of them."""
+
 KEPT_DIRECTORIES = 128
 """Directories remembered by path, so that many questions about one directory find it at once."""
 
@@ -71,16 +74,23 @@ class Tree:
             self._source.begin()
 
     def walk(self, path: str = "/") -> Iterator[Entry]:
-        """Yield everything below ``path``, a directory before what it holds, each directory once: loops end."""
+        """Yield everything below ``path``, a directory before what it holds, each directory once: loops end.
+
+        ImageError ``too-complex`` when there are more directories than ``WALK_MEMORY`` allows.
+        """
         start = self.stat(path)
         waiting = [start] if start.kind == "directory" else []
         seen = {start.extents}
+        remembered = 0
         while waiting:
             for entry in self._hierarchy.children(waiting.pop()):
                 yield entry
                 self._source.begin()
                 if entry.kind == "directory" and entry.extents not in seen:
                     seen.add(entry.extents)
+                    remembered += 500 + len(entry.path) + 100 * len(entry.extents)
+                    if remembered > WALK_MEMORY:
+                        raise damaged("The image has more directories than can be walked at once.", "too-complex")
                     if entry.path.count("/") <= MOST_COMPONENTS:
                         waiting.append(entry)
 
