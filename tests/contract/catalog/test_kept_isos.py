@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from isobay.errors import InvalidFieldsError
 from isobay.model.iso import DESCRIPTION_LENGTH, NAME_LENGTH
 
 
@@ -112,3 +113,33 @@ def test_a_change_of_visibility_moves_the_iso(shelf):
         assert len(shelf.all("beside")) == beside
         assert shelf.page("here").items == [changed]
         assert shelf.page("elsewhere").total == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "x" * (DESCRIPTION_LENGTH + 1)),
+        ("volume_label", "a\0b"),
+        ("os_version", "\ud800"),
+        ("os_variant", "x" * 1_000_000),
+        ("size", 1 << 63),
+        ("os_type_id", "x" * 37),
+    ],
+)
+def test_what_a_database_cannot_hold_is_refused(shelf, field, value):
+    """What an image claims may be of any length and any characters: the error names the field, and nothing is kept."""
+    with pytest.raises(InvalidFieldsError) as caught:
+        shelf.add(**{field: value})
+
+    assert list(caught.value.context["fields"]) == [field]
+    assert shelf.page().total == 0
+
+
+def test_an_iso_that_could_not_be_read_again_is_refused(shelf):
+    """An ISO that breaks its own rules never becomes the row that breaks a list."""
+    given = shelf.add()
+    for broken in ({"name": ""}, {"progress": 2.0}, {"status": "unheard of"}):
+        with pytest.raises(InvalidFieldsError), shelf.catalog.writing() as tx:
+            shelf.catalog.isos.replace(tx, shelf.place("here", tx), msgspec.structs.replace(given, **broken))
+
+    assert shelf.page().items == [given]

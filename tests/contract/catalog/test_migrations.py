@@ -29,7 +29,7 @@ print(catalog.answers(), flush=True)
 
 
 @pytest.fixture
-def raw(backend):
+def raw():
     """Open a database with nothing of isobay's between."""
     engines = []
 
