@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isobay.osdetect.entities import MediaRule, System, TreeRule
 from isobay.osdetect.identify import Detection, identify
+from isobay.osdetect.importing import import_rules
 from isobay.osdetect.locations import rules_directories
 from isobay.osdetect.medium import Files, Medium
 from isobay.osdetect.ostypes import GENERIC_NAMES, OsType, os_type_id, os_types
@@ -22,6 +23,7 @@ __all__ = [
     "System",
     "TreeRule",
     "identify",
+    "import_rules",
     "load_rules",
     "os_type_id",
     "os_types",
