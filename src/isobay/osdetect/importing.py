@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import os
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from isobay.errors import RulesError
 from isobay.osdetect.parse import LARGEST_FILE
@@ -30,9 +31,9 @@ SUFFIXES = frozenset({".xml", ".rng"})
 def import_rules(archive: Path, target: Path) -> Rules:
     """Put the rules of ``archive`` (osinfo-db as ``.tar``, ``.tar.xz``, ``.tar.gz``, or a directory) into ``target``.
 
-    What ``target`` names (a link to a directory beside it) is replaced whole, and only after everything has been read and makes sense; whatever
-    goes wrong before leaves it as it was. Only the database's own folders and files are taken. Returns the rules.
-    Raises ``RulesError``: the archive is damaged, too large, holds something else than rules, or no system at all.
+    ``target`` is a link to a directory beside it. It changes in one step, only after everything has been read and
+    makes sense; whatever goes wrong before leaves it as it was. Only the database's own folders and files are taken.
+    Returns the rules. Raises ``RulesError``: the archive is damaged, too large, or holds no rules.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -40,14 +41,7 @@ def import_rules(archive: Path, target: Path) -> Rules:
     except OSError as error:
         raise RulesError(f"Rules cannot be written beside {target}: {error.strerror}.", path=str(target)) from error
     try:
-        staged.chmod(0o755)
-        if archive.is_dir():
-            _copy(_members_of_directory(archive), archive, staged)
-        else:
-            _unpack(archive, staged)
-        if not load_rules([staged]).systems:
-            raise RulesError(f"{archive} holds no operating system rules: give an osinfo-db archive.")
-        _sync(staged)
+        _stage(archive, staged)
         _replace(staged, target)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
@@ -58,21 +52,33 @@ def import_rules(archive: Path, target: Path) -> Rules:
     return load_rules([target])
 
 
+def _stage(archive: Path, staged: Path) -> None:
+    staged.chmod(0o755)
+    if archive.is_dir():
+        _copy(_members_of_directory(archive), archive, staged)
+    else:
+        _unpack(archive, staged)
+    if not load_rules([staged]).systems:
+        raise RulesError(f"{archive} holds no operating system rules: give an osinfo-db archive.", path=str(archive))
+    _sync(staged)
+
+
 def _unpack(archive: Path, staged: Path) -> None:
     try:
-        with archive.open("rb") as packed, tarfile.open(fileobj=_Unpacked(packed), mode="r|") as tar:
+        with archive.open("rb") as packed, tarfile.open(mode="r|", fileobj=_Unpacked(packed)) as tar:
             _copy(_members_of_tar(tar), archive, staged)
     except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError) as error:
         raise RulesError(f"{archive} is no archive that can be unpacked: {error}.", path=str(archive)) from error
 
 
-class _Unpacked:
+class _Unpacked(io.RawIOBase):
     """A stream of what a packed file holds, that ends with an error instead of growing without bound.
 
     tarfile skips members and reads long names by reading the stream, so this is where the size has its limit.
     """
 
     def __init__(self, packed: IO[bytes]) -> None:
+        super().__init__()
         self._packed = packed
         start = packed.read(6)
         packed.seek(0)
@@ -80,34 +86,45 @@ class _Unpacked:
         self._zlib = zlib.decompressobj(wbits=31) if start.startswith(b"\x1f\x8b") else None
         self._left = MOST_BYTES
 
-    def read(self, size: int) -> bytes:
-        """Return up to ``size`` bytes, none at the end."""
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` with what comes next and return how many bytes that are, 0 at the end."""
         data = b""
         while not data and not self._ended():
-            if self._lzma is not None:
-                data = self._lzma.decompress(self._packed.read(CHUNK) if self._lzma.needs_input else b"", size)
-                if not data and self._lzma.needs_input and not self._more():
-                    raise EOFError("it ends in the middle")
-            elif self._zlib is not None:
-                data = self._zlib.decompress(self._zlib.unconsumed_tail or self._packed.read(CHUNK), size)
-                if not data and not self._more():
-                    raise EOFError("it ends in the middle")
-            else:
-                data = self._packed.read(size)
-                break
+            data = self._unpack_up_to(len(buffer))
+            if not data and self._starved():
+                if self._lzma is None and self._zlib is None:
+                    return 0
+                raise EOFError("it ends in the middle")
         self._left -= len(data)
         if self._left < 0:
             raise ValueError(f"it unpacks to more than {MOST_BYTES >> 20} MiB")
-        return data
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _unpack_up_to(self, size: int) -> bytes:
+        if self._lzma is not None:
+            return self._lzma.decompress(self._packed.read(CHUNK) if self._lzma.needs_input else b"", size)
+        if self._zlib is not None:
+            return self._zlib.decompress(self._zlib.unconsumed_tail or self._packed.read(CHUNK), size)
+        return self._packed.read(size)
 
     def _ended(self) -> bool:
         decoder = self._lzma or self._zlib
         return decoder is not None and decoder.eof
 
-    def _more(self) -> bool:
+    def _starved(self) -> bool:
+        """Whether nothing more can come: all is read and nothing waits to be unpacked."""
+        if self._lzma is not None and not self._lzma.needs_input:
+            return False
+        if self._zlib is not None and (self._zlib.eof or self._zlib.unconsumed_tail):
+            return False
         more = self._packed.read(1)
         self._packed.seek(-len(more), os.SEEK_CUR)
-        return bool(more)
+        return not more
 
 
 def _members_of_tar(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes] | None]]:
