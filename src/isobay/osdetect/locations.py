@@ -14,7 +14,7 @@ from pathlib import Path
 
 from isobay.errors import RulesError
 
-__all__ = ["RuleFile", "rules_directories", "winning_files"]
+__all__ = ["RuleFile", "database_version", "rules_directories", "winning_files"]
 
 MOST_FILES = 50_000
 DEEPEST = 8
@@ -35,15 +35,27 @@ def rules_directories(environ: Mapping[str, str], imported: Path | None = None) 
     """Return the places of the rules, weakest first: the system's, ``imported``, the machine's, the user's.
 
     ``OSINFO_SYSTEM_DIR``, ``OSINFO_LOCAL_DIR`` and ``OSINFO_USER_DIR`` move the three standard ones, as they do
-    for libosinfo. A place need not exist.
+    for libosinfo. A place need not exist. Of the system's and the imported database, both whole, only the newer one
+    is given: files that a newer release renamed would else stay beside their successors.
     """
     config = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME") or "/") / ".config")
-    places = [Path(environ.get("OSINFO_SYSTEM_DIR") or "/usr/share/osinfo")]
+    system = Path(environ.get("OSINFO_SYSTEM_DIR") or "/usr/share/osinfo")
+    places = [system]
     if imported is not None:
-        places.append(imported)
+        versions = database_version(system), database_version(imported)
+        places = [imported if versions[1] >= versions[0] else system] if all(versions) else [system, imported]
     places.append(Path(environ.get("OSINFO_LOCAL_DIR") or "/etc/osinfo"))
     places.append(Path(environ.get("OSINFO_USER_DIR") or Path(config) / "osinfo"))
     return places
+
+
+def database_version(directory: Path) -> str:
+    """Return the version that a database carries in its file ``VERSION``: a date, ``20260517``; or an empty text."""
+    try:
+        with (directory / "VERSION").open("rb") as file:
+            return file.read(64).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
 
 
 def winning_files(directories: Sequence[Path]) -> list[list[RuleFile]]:

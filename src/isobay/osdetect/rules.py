@@ -10,7 +10,7 @@ from typing import Any
 
 from isobay.osdetect import cache as cache_file
 from isobay.osdetect.entities import MediaRule, System, TreeRule
-from isobay.osdetect.locations import RuleFile, winning_files
+from isobay.osdetect.locations import RuleFile, database_version, winning_files
 from isobay.osdetect.medium import Medium
 from isobay.osdetect.parse import Rows, parse_file
 from isobay.osdetect.pattern import matches
@@ -128,7 +128,8 @@ def load_rules(directories: Sequence[Path], cache: Path | None = None) -> Rules:
             cache_file.write(cache, fingerprint, kept)
     rules = Rules(kept["systems"], kept["media"], kept["trees"])
     rules.sources = tuple(
-        Source(directory, _version(directory), len(found)) for directory, found in zip(directories, files, strict=True)
+        Source(directory, database_version(directory), len(found))
+        for directory, found in zip(directories, files, strict=True)
     )
     return rules
 
@@ -139,11 +140,3 @@ def _parse(files: list[list[RuleFile]]) -> cache_file.Tables:
         for file in found:
             parse_file(file.path, rows)
     return {"systems": list(rows.systems.values()), "media": rows.media, "trees": rows.trees}
-
-
-def _version(directory: Path) -> str:
-    try:
-        with (directory / "VERSION").open("rb") as file:
-            return file.read(64).decode("ascii", "replace").strip()
-    except OSError:
-        return ""

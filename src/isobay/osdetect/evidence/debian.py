@@ -8,7 +8,7 @@ from isobay.osdetect.architecture import architecture_in
 from isobay.osdetect.evidence.filetree import FileTree
 from isobay.osdetect.evidence.finding import Finding
 
-__all__ = ["read_disk_info", "read_release"]
+__all__ = ["read_disk_info", "read_release", "ubuntu_variant"]
 
 # name, version, what may stand between, the code name in quotes, then what kind of medium it is
 INFO = re.compile(
@@ -56,7 +56,7 @@ NAMES = (
     ("pop os", "popos"),
     ("pureos", "pureos"),
     ("trisquel", "trisquel"),
-    ("ubuntu", "ubuntu"),
+    ("buntu", "ubuntu"),
 )
 
 
@@ -64,9 +64,13 @@ def _product(name: str) -> str:
     return next((key for start, key in NAMES if start in name), "")
 
 
-def _flavour(name: str) -> str:
-    hyphenated = "-".join(name.replace("-", " ").split())
-    return next((flavour for flavour in FLAVOURS if hyphenated.startswith(flavour)), "")
+def ubuntu_variant(name: str) -> str:
+    """Return the variant that an edition's name stands for: libosinfo has ``desktop``, ``server``, ``edubuntu``."""
+    hyphenated = "-".join(name.lower().replace("-", " ").split())
+    if hyphenated == "ubuntu":
+        return "desktop"
+    flavour = next((flavour for flavour in FLAVOURS if hyphenated.startswith(flavour)), "")
+    return "server" if flavour == "ubuntu-server" else flavour
 
 
 def read_disk_info(tree: FileTree) -> Finding | None:
@@ -76,7 +80,7 @@ def read_disk_info(tree: FileTree) -> Finding | None:
     if line is None or found is None:
         return None
     name = found["name"].strip().lower()
-    product = _product(name) or ("ubuntu" if _flavour(name) else "")
+    product = _product(name)
     version = found["version"].lower()
     live = True if re.search(r"\blive\b", line, re.IGNORECASE) else None
     if product == "debian" and version in {"sid", "unstable"}:
@@ -88,7 +92,7 @@ def read_disk_info(tree: FileTree) -> Finding | None:
         version=version,
         name=f"{found['name'].strip()} {found['version']}",
         architecture=architecture_in(found["rest"]) or architecture_in(line),
-        variant=_flavour(name) if product == "ubuntu" else "",
+        variant=ubuntu_variant(name) if product == "ubuntu" else "",
         live=live,
     )
 

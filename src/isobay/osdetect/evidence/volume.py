@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from isobay.osdetect.architecture import architecture_in
+from isobay.osdetect.evidence.debian import ubuntu_variant
 from isobay.osdetect.evidence.filetree import printable
 from isobay.osdetect.evidence.finding import Finding
 from isobay.osdetect.medium import Medium
@@ -54,7 +55,7 @@ def read_volume_label(medium: Medium) -> Finding | None:
                 product=product,
                 version=re.sub(r"[-_](?:SP)?", ".", found["v"], flags=re.IGNORECASE),
                 architecture=architecture_in(label),
-                variant=flavour.lower() if "-" in flavour or flavour.lower() != "ubuntu" else "",
+                variant=ubuntu_variant(flavour),
                 live=True if re.search(r"\blive\b", label, re.IGNORECASE) else None,
             )
     return None
