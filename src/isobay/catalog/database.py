@@ -17,22 +17,23 @@ from isobay.errors import SettingsError, UnavailableError
 HEAD = "0001"
 BUSY_SECONDS = 15
 POOL_SIZE = 8
-UPGRADE_LOCK = 0x150BA7  # an arbitrary number that only isobay's upgrades take, for pg_advisory_lock
+UPGRADE_LOCK = 0x150BA7  # arbitrary numbers that only isobay takes, for PostgreSQL's advisory locks
+WRITE_LOCK = 0x150BA8
 
 
 class Database:
     """Two pools on one database: one reads without transactions, one writes in them.
 
-    On SQLite a write takes its lock at the start (BEGIN IMMEDIATE): a transaction that reads first
-    and locks later can be refused without waiting, whatever the busy time-out.
+    A write takes its lock at the start, so what it reads stays true until it has written, and what is
+    created later has the higher number. On SQLite that is BEGIN IMMEDIATE: a transaction that reads
+    first and locks later can be refused without waiting, whatever the busy time-out.
     """
 
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
         self._reader = self._engine(isolation_level="AUTOCOMMIT")
         self._writer = self._engine()
-        if self.is_sqlite:
-            event.listen(self._writer, "begin", _begin_immediate)
+        event.listen(self._writer, "begin", _begin_immediate if self.is_sqlite else _begin_alone)
 
     @property
     def is_sqlite(self) -> bool:
@@ -140,6 +141,10 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_alone(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 
 
 def _migrate(connection: Connection) -> None:

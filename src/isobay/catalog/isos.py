@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -81,12 +81,10 @@ class Isos:
         shape = queries.Shape.of(listing)
         values = {**_scopes(place), **queries.values_of(listing)}
         total = self._count(tx, place, shape, values)
-        anchor = None
-        if listing.cursor:
-            anchor = queries.decode_cursor(listing.cursor, listing)
-        elif listing.offset:
-            if listing.offset >= total:
-                return Page([], total)
+        anchor = queries.decode_cursor(listing.cursor, listing) if listing.cursor else None
+        if listing.offset >= total:
+            return Page([], total)
+        if listing.offset:
             anchor = self._anchor(tx, place, shape, values, listing.offset)
         rows = self._rows(tx, shape, values, anchor, listing.limit + 1)
         more = len(rows) > listing.limit
@@ -110,12 +108,12 @@ class Isos:
 
     def _rows(
         self, tx: Connection, shape: queries.Shape, values: queries.Values, anchor: queries.Anchor | None, limit: int
-    ) -> list[queries.Found]:
+    ) -> Sequence[queries.Found]:
         statement = queries.page_statement(shape, after=anchor is not None)
         bound = {**values, "limit": limit}
         if anchor:
             bound |= {"after_key": anchor.key, "after_seq": anchor.seq}
-        return [(row[0], row[1], row[2]) for row in tx.execute(statement, bound)]
+        return tx.execute(statement, bound).all()
 
     def _count(self, tx: Connection, place: Place, shape: queries.Shape, values: queries.Values) -> int:
         key = _key(place, shape.unsorted(), values, 0)

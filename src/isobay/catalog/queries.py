@@ -6,7 +6,9 @@ two are merged; ``seq``, the order of creation, makes every order total.
 
 from __future__ import annotations
 
+import operator
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +27,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    tuple_,
     union_all,
 )
 
@@ -127,27 +128,30 @@ def count_statement(shape: Shape) -> Select[int]:
 
 def _merged(shape: Shape, columns: tuple[ColumnElement[Any], ...], after: bool) -> CompoundSelect[Any]:
     key = _sort_column(shape)
-    conditions = [*_conditions(shape)]
-    if after:
-        conditions.append(_after(shape, key))
     streams = [
         select(*columns, key.label("sort_key"), isos.c.seq.label("row_seq")).where(
-            isos.c.scope_id == bindparam(scope), *conditions
+            isos.c.scope_id == bindparam(scope), *_conditions(shape), *beyond
         )
         for scope in SCOPES
+        for beyond in (_after(shape, key) if after else [()])
     ]
     direction = asc if shape.order == "ASC" else desc
     order: list[ColumnElement[Any]] = [direction(literal_column("sort_key")), direction(literal_column("row_seq"))]
     return union_all(*streams).order_by(*order)
 
 
-def _after(shape: Shape, key: ColumnElement[Any]) -> ColumnElement[bool]:
-    seq = bindparam("after_seq", type_=isos.c.seq.type)
+def _after(shape: Shape, key: ColumnElement[Any]) -> list[tuple[ColumnElement[bool], ...]]:
+    """The rows after an anchor, in two streams: those that tie with it, and those beyond.
+
+    One comparison of rows, ``(key, seq) > (:key, :seq)``, says the same; SQLite finds only its first
+    half in the index and then reads every tie.
+    """
+    beyond: Callable[..., ColumnElement[bool]] = operator.gt if shape.order == "ASC" else operator.lt
+    later = beyond(isos.c.seq, bindparam("after_seq", type_=isos.c.seq.type))
     if not shape.sort_by:
-        return isos.c.seq > seq if shape.order == "ASC" else isos.c.seq < seq
-    here = tuple_(key, isos.c.seq)
-    there = tuple_(bindparam("after_key", type_=key.type), seq)
-    return here > there if shape.order == "ASC" else here < there
+        return [(later,)]
+    anchor = bindparam("after_key", type_=key.type)
+    return [(key == anchor, later), (beyond(key, anchor),)]
 
 
 def _sort_column(shape: Shape) -> ColumnElement[Any]:

@@ -23,7 +23,8 @@ metadata = MetaData()
 # Keyset paging compares in SQL what it sorted in SQL, and both databases must agree: bytes, no locale.
 Binary = Text().with_variant(Text(collation="C"), "postgresql")
 Id = String(36).with_variant(String(36, collation="C"), "postgresql")
-# SQLite numbers rows by itself only where the key is exactly INTEGER.
+# SQLite numbers rows by itself only where the key is exactly INTEGER. It gives the number of a deleted
+# last row out again unless told not to, and then a cursor or a remembered answer would be of another row.
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 
 # A scope is a set of ISOs that are seen together: the private ones of an environment, or the public
@@ -33,6 +34,7 @@ scopes = Table(
     metadata,
     Column("id", Sequence, primary_key=True),
     Column("revision", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 connections = Table(
@@ -129,6 +131,7 @@ isos = Table(
     Index("ix_isos_environment_id", "environment_id"),
     Index("ix_isos_object_id", "object_id"),
     Index("ix_isos_scope_seq", "scope_id", "seq"),
+    sqlite_autoincrement=True,
 )
 FOUND_BY = tuple(
     str(column.name)
@@ -170,4 +173,5 @@ activities = Table(
     Column("object_name", Binary, nullable=False),
     Column("details", Text, nullable=False),
     Index("ix_activities_environment_seq", "environment_id", "seq"),
+    sqlite_autoincrement=True,
 )

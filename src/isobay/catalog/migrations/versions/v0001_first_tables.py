@@ -59,6 +59,7 @@ def _scopes() -> None:
         sa.Column("id", SEQUENCE, nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
 
 
@@ -190,6 +191,7 @@ def _isos() -> None:
         ),
         sa.PrimaryKeyConstraint("seq"),
         sa.UniqueConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_isos_environment_id", "isos", ["environment_id"])
     op.create_index("ix_isos_object_id", "isos", ["object_id"])
@@ -233,5 +235,6 @@ def _activities() -> None:
         sa.Column("details", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
         sa.UniqueConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_activities_environment_seq", "activities", ["environment_id", "seq"])
