@@ -15,6 +15,8 @@ from isobay.osdetect.rules import Match, Rules
 
 __all__ = ["Detection", "identify"]
 
+WINDOWS_SERVER = "http://microsoft.com/win/2k"
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -55,11 +57,12 @@ def identify(medium: Medium, files: Files, rules: Rules) -> Detection:
     matches = rules.find(medium)
     tree = FileTree(files)
     findings, damaged = gather(tree, READERS)
-    claims = [claim for claim in (_claim(finding, rules) for finding in findings) if claim is not None]
+    server = any(match.system.os_id.startswith(WINDOWS_SERVER) for match in matches)
+    claims = [claim for claim in (_claim(finding, rules, server) for finding in findings) if claim is not None]
     label = read_volume_label(medium)
     if label is not None:
         findings.append(label)
-        claimed = _claim(label, rules)
+        claimed = _claim(label, rules, server)
         if claimed is not None and (not matches or matches[0].loose):
             claims.append(claimed)
     match, claim = _decide(matches, claims)
@@ -68,7 +71,8 @@ def identify(medium: Medium, files: Files, rules: Rules) -> Detection:
     elif claim is not None:
         identity = claim.identity
     else:
-        identity = Identity("", "", next((finding.name for finding in findings if finding.name), ""), "")
+        named = next((finding for finding in findings if finding.name), None)
+        identity = Identity("", "", named.name, named.version) if named is not None else Identity("", "", "", "")
     live = gather(tree, (read_live_layout,))[0]
     return Detection(
         identity.os_id,
@@ -83,13 +87,14 @@ def identify(medium: Medium, files: Files, rules: Rules) -> Detection:
     )
 
 
-def _claim(finding: Finding, rules: Rules) -> _Claim | None:
+def _claim(finding: Finding, rules: Rules, server: bool) -> _Claim | None:
     if finding.treeinfo is not None:
         for system, _ in rules.find_tree(*finding.treeinfo)[:1]:
             if not system.placeholder:
                 return _Claim(finding, identity_of_system(system))
     if finding.product:
-        identity = identity_of(finding.product, finding.version, rules)
+        version = finding.server_version if server and finding.server_version else finding.version
+        identity = identity_of(finding.product, version, rules)
         if identity is not None:
             return _Claim(finding, identity)
     return None

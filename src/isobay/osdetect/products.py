@@ -68,6 +68,8 @@ PRODUCTS: dict[str, Product] = {
         "AlmaLinux Kitten {}", "http://almalinux.org/almalinux-kitten/{}", "almalinux-kitten{}", major
     ),
     "alpine": Product("Alpine Linux {}", "http://alpinelinux.org/alpinelinux/{}", "alpinelinux{}", _minor),
+    "alt": Product("ALT {}", "http://altlinux.org/alt/{}", "alt{}", _minor),
+    "alt-starterkits": Product("ALT {} StarterKits", "http://altlinux.org/alt/{}.starterkits", "alt.{}"),
     "anolis": Product("Anolis OS {}", "http://openanolis.cn/anolis/{}", "anolis{}", _minor),
     "arch": Product("Arch Linux", "http://archlinux.org/archlinux/rolling", "archlinux"),
     "centos": Product("CentOS {}", "http://centos.org/centos/{}", "centos{}", _centos),
@@ -79,6 +81,7 @@ PRODUCTS: dict[str, Product] = {
     "devuan": Product("Devuan GNU/Linux {}"),
     "dragonflybsd": Product("DragonFlyBSD {}", "http://dragonflybsd.org/dragonflybsd/{}", "dragonflybsd{}", _parts(3)),
     "elementary": Product("elementary OS {}", "http://elementary.io/elementary/{}", "elementary{}", _minor),
+    "eos": Product("Endless OS {}", "http://endlessos.com/eos/{}", "eos{}", _minor),
     "eurolinux": Product("EuroLinux {}", "http://euro-linux.com/eurolinux/{}", "eurolinux{}", major),
     "fedora": Product("Fedora Linux {}", "http://fedoraproject.org/fedora/{}", "fedora{}", major),
     "fedora-eln": Product("Fedora ELN", "http://fedoraproject.org/fedora/eln", "fedora-eln"),

@@ -7,7 +7,7 @@ from isobay.osdetect.evidence.finding import Finding
 
 __all__ = ["read_live_layout"]
 
-# path → who boots from there; RHEL's installers keep their own system in LiveOS, beside images/pxeboot.
+# path → who boots from there. Anaconda's own system may lie in LiveOS too; .treeinfo then calls it the main image.
 LAYOUTS = (
     ("casper/filesystem.squashfs", "Ubuntu's casper"),
     ("casper/minimal.squashfs", "Ubuntu's casper"),
@@ -25,8 +25,7 @@ def read_live_layout(tree: FileTree) -> Finding | None:
     """Say whether the medium has the root file system of a live system."""
     for path, who in LAYOUTS:
         if tree.exists(path):
-            installer = path.startswith("LiveOS/") and (tree.exists(".treeinfo") or tree.exists(".discinfo"))
-            if installer:
+            if path.startswith("LiveOS/") and "mainimage" in (tree.text(".treeinfo") or ""):
                 return None
             return Finding(path, f"{path} is the live system of {who}.", live=True)
     return None
