@@ -82,17 +82,21 @@ def build(settings: Settings) -> Isobay:
 
 
 def web() -> ASGIApp:
-    """Build the web application from the environment: what each server process calls."""
+    """Build everything from the environment: what each of several server processes calls."""
+    settings = Settings.load()
+    configure(settings.log_level, settings.log_format)
+    return web_application(build(settings))
+
+
+def web_application(built: Isobay) -> ASGIApp:
+    """Build the web application over what is built."""
     from isobay.http.application import application
     from isobay.http.services import Services
     from isobay.telemetry.metrics import Metrics
 
-    settings = Settings.load()
-    configure(settings.log_level, settings.log_format)
-    built = build(settings)
     return application(
         Services(
-            settings=settings,
+            settings=built.settings,
             door=built.door,
             environments=built.environments,
             connections=built.connections,

@@ -84,7 +84,8 @@ class Environments:
             count = self._catalog.environments.iso_count(tx, environment_id)
             if count:
                 raise InUseError(
-                    f"The environment {environment.name!r} holds {count} ISOs. Delete them first, then the environment.",
+                    f"The environment {environment.name!r} holds {count} ISOs. "
+                    "Delete them first, then the environment.",
                     type="environments",
                     id=environment_id,
                     isos=count,

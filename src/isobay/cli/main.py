@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from isobay import __version__
 from isobay.cli.serve import serve
 from isobay.errors import IsobayError
 
@@ -16,6 +18,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+
+
+@app.callback()
+def isobay(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    """Read the options that stand before a command."""
+    if version:
+        typer.echo(f"isobay {__version__}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def _prepare(settings: Settings) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
-    from isobay.app import build
+    from isobay.app import build, web_application
     from isobay.telemetry.logs import configure
     from isobay.telemetry.metrics import share_between_processes
 
@@ -39,9 +39,10 @@ def _prepare(settings: Settings) -> None:
     built.sweep()
     if settings.workers > 1:
         share_between_processes(settings.cache_dir / "metrics")
+    several = settings.workers > 1
     config = uvicorn.Config(
-        "isobay.app:web",
-        factory=True,
+        "isobay.app:web" if several else web_application(built),
+        factory=several,
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
@@ -55,12 +56,11 @@ def _prepare(settings: Settings) -> None:
     )
     listening = config.bind_socket()
     _greet(built.first_key, listening, settings.data_dir)
-    built.catalog.close()
-    server = uvicorn.Server(config)
-    if settings.workers > 1:
+    if several:
+        built.catalog.close()
         Multiprocess(config, sockets=[listening]).run()
     else:
-        server.run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def _greet(first_key: str, listening: socket.socket, data_dir: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import msgspec
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
@@ -30,14 +32,15 @@ def application(services: Services) -> ASGIApp:
     """Build the application over its services."""
     described = document(ENDPOINTS, __version__)
     described_json = msgspec.json.encode(described)
+    described_page = cache(partial(api_page, described))
 
     @get("/openapi.json", sync_to_thread=False)
     def openapi() -> Response[bytes]:
         return Response(described_json, media_type=JSON)
 
-    @get(["/", "/docs"], sync_to_thread=True)
+    @get(["/", "/docs"], sync_to_thread=False)
     def page() -> Response[bytes]:
-        return Response(api_page(described), media_type="text/html; charset=utf-8")
+        return Response(described_page(), media_type="text/html; charset=utf-8")
 
     app = Litestar(
         [*(handler(each) for each in ENDPOINTS), health.healthz, health.readyz, health.metrics, openapi, page],

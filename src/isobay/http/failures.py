@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from sqlalchemy.exc import OperationalError
@@ -19,8 +18,7 @@ from isobay.errors import (
     UnavailableError,
 )
 from isobay.http.endpoint import JSON
-
-log = structlog.get_logger()
+from isobay.telemetry import logs
 
 
 def envelope(error: IsobayError) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def answer(error: IsobayError, headers: dict[str, str] | None = None) -> Respons
 def on_isobay_error(_request: Request[Any, Any, Any], error: IsobayError) -> Response[bytes]:
     """An error of ours, said as it is."""
     if error.status >= 500:
-        log.error("request failed", message=error.message)
+        logs.error("request failed", message=error.message)
     headers = {"WWW-Authenticate": 'ApiKey realm="isobay", header="MC-Api-Key"'} if error.status == 401 else None
     return answer(error, headers)
 
@@ -67,13 +65,13 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 
 def on_database_error(_request: Request[Any, Any, Any], error: OperationalError) -> Response[bytes]:
     """The database does not answer, or a file of it is full or locked for too long."""
-    log.error("database failed", reason=str(error.orig))
+    logs.error("database failed", reason=str(error.orig))
     return answer(UnavailableError("The catalogue's database does not answer. Try again, and see the log of isobay."))
 
 
 def on_anything(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A defect: logged whole, told without its insides."""
-    log.error("request failed unexpectedly", exc_info=error)
+    logs.error("request failed unexpectedly", exc_info=error)
     return answer(
         IsobayError("isobay failed to answer; the log of isobay says why. Try again, and report it if it stays.")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from litestar import Request, Response, get
@@ -18,17 +19,20 @@ def healthz() -> Response[bytes]:
     return Response(b'{"status":"ok"}', media_type=JSON)
 
 
-@get("/readyz", sync_to_thread=True)
-def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
+@get("/readyz")
+async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The process can do its work: the catalogue answers."""
     services: Services = request.app.state.services
-    if services.is_ready():
+    loop = asyncio.get_running_loop()
+    if await loop.run_in_executor(services.threads, services.is_ready):
         return Response(b'{"status":"ready"}', media_type=JSON)
     return answer(UnavailableError("The catalogue does not answer. See the log of isobay."))
 
 
-@get("/metrics", sync_to_thread=True)
-def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+@get("/metrics")
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Prometheus' text format."""
     services: Services = request.app.state.services
-    return Response(services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    loop = asyncio.get_running_loop()
+    text = await loop.run_in_executor(services.threads, services.metrics.text)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

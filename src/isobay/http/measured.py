@@ -5,12 +5,10 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-import structlog
 
 from isobay.http.paths import ASGIApp
+from isobay.telemetry import logs
 from isobay.telemetry.metrics import Metrics
-
-log = structlog.get_logger()
 
 
 class Measured:
@@ -43,5 +41,5 @@ class Measured:
             handler = scope.get("route_handler")
             # A name of ours, not the path: whoever asks for paths at random must not grow the metrics.
             self._metrics.observe(method, str(handler.name or handler) if handler else "none", status, seconds)
-            write = log.debug if method in ("GET", "HEAD", "OPTIONS") and status < 400 else log.info
+            write = logs.debug if method in ("GET", "HEAD", "OPTIONS") and status < 400 else logs.info
             write("request", method=method, path=path, status=status, milliseconds=round(seconds * 1000, 1))

@@ -49,7 +49,7 @@ class NormalPaths:
         if scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
-        scope["method"] = "GET"
+        scope = {**scope, "method": "GET"}  # the server's own still says HEAD: it then sends no body
 
         async def without_body(message: dict[str, Any]) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 _METHODS = ("get", "post", "put", "delete")
-_templates = Environment(loader=PackageLoader("isobay.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 def api_page(document: dict[str, Any]) -> bytes:
@@ -20,8 +18,11 @@ def api_page(document: dict[str, Any]) -> bytes:
             if method in item:
                 operation = item[method]
                 tags.setdefault(operation["tags"][0], []).append((path, method.upper(), operation))
-    template = _templates.get_template("api.html")
-    return template.render(document=document, tags=tags.items(), named=_named).encode()
+    # Imported with the first page: a start without one need not wait for it.
+    from jinja2 import Environment, PackageLoader
+
+    templates = Environment(loader=PackageLoader("isobay.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return templates.get_template("api.html").render(document=document, tags=tags.items(), named=_named).encode()
 
 
 def _named(part: Any) -> Markup:

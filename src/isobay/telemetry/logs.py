@@ -5,35 +5,69 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
+from functools import cache
 from typing import Any
 
-import structlog
-
 _SECRET_NAMES = frozenset({"key", "api_key", "secret", "password", "authorization", "mc-api-key"})
+_logger = logging.getLogger("isobay")
 
 
 def configure(level: str, form: str) -> None:
-    """Set up structlog, and the libraries' own logging, for this process."""
-    render: Any = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    """Set the level and the form (text or json) of this process's log."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    _logger.setLevel(level.upper())
+    _renderer.cache_clear()
+    _form.clear()
+    _form.append(form)
+
+
+def enabled(level: int) -> bool:
+    """Whether a line of this level (``logging.INFO`` and so on) would be written."""
+    return _logger.isEnabledFor(level)
+
+
+def debug(event: str, **fields: Any) -> None:
+    """Log what helps to find a fault."""
+    _write(logging.DEBUG, event, fields)
+
+
+def info(event: str, **fields: Any) -> None:
+    """Log what was done."""
+    _write(logging.INFO, event, fields)
+
+
+def error(event: str, **fields: Any) -> None:
+    """Log what failed. ``exc_info`` takes the exception."""
+    _write(logging.ERROR, event, fields)
+
+
+_form: list[str] = ["text"]
+
+
+def _write(level: int, event: str, fields: dict[str, Any]) -> None:
+    if enabled(level):
+        getattr(_renderer(), logging.getLevelName(level).lower())(event, **fields)
+
+
+@cache
+def _renderer() -> Any:
+    # Imported with the first line: structlog brings rich, and a tenth of a second, to a start.
+    import structlog
+
+    colors = sys.stderr.isatty()
+    last: Any = (
+        structlog.processors.JSONRenderer() if _form[0] == "json" else structlog.dev.ConsoleRenderer(colors=colors)
     )
-    number = logging.getLevelNamesMapping()[level.upper()]
-    structlog.configure(
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _without_secrets,
             structlog.processors.format_exc_info,
-            render,
+            last,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
 
 
 def _without_secrets(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
