@@ -73,7 +73,7 @@ def read_descriptors(source: Source) -> Descriptors:
     primary = joliet = enhanced = None
     boot_catalog: int | None = None
     nsr = ""
-    ended = False
+    ended = gap = False
     for sector in range(FIRST_SECTOR, FIRST_SECTOR + MOST_DESCRIPTORS):
         if (sector + 1) * SECTOR > source.size:
             break
@@ -93,8 +93,13 @@ def read_descriptors(source: Source) -> Descriptors:
                 joliet = joliet or _volume(data, level)
         elif identifier in (b"NSR02", b"NSR03"):
             nsr = nsr or identifier.decode()
+        elif identifier == bytes(5) and not gap:
+            # with blocks of 4096 bytes the UDF recognition sequence uses every other sector (ECMA-167 2/8.4)
+            gap = True
+            continue
         elif identifier == b"TEA01" or identifier not in (b"CD001", b"BEA01", b"BOOT2", b"CDW02"):
             break
+        gap = False
     return Descriptors(primary, joliet, enhanced, boot_catalog, nsr)
 
 
