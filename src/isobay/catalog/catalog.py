@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from isobay.catalog.activities import Activities
 from isobay.catalog.connections import Connections
-from isobay.catalog.database import Database
+from isobay.catalog.database import Database, reason_of
 from isobay.catalog.environments import Environments
 from isobay.catalog.isos import Isos
 from isobay.catalog.keys import Keys
 from isobay.catalog.places import Places
 from isobay.catalog.tasks import Tasks
-from isobay.errors import IsobayError
+from isobay.errors import IsobayError, UnavailableError
 
 
 class Catalog:
@@ -30,13 +32,29 @@ class Catalog:
         self.places = Places()
         self.tasks = Tasks()
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        """A connection on which every statement sees what is committed now."""
-        return self._database.reading()
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection on which every statement sees what is committed now.
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """A transaction: committed at the end, undone by an exception."""
-        return self._database.writing()
+        Raises UnavailableError when the database stops to answer.
+        """
+        try:
+            with self._database.reading() as tx:
+                yield tx
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: committed at the end, undone by an exception.
+
+        Raises UnavailableError when the database stops to answer, or is locked or full.
+        """
+        try:
+            with self._database.writing() as tx:
+                yield tx
+        except OperationalError as error:
+            raise _unavailable(error) from error
 
     def answers(self) -> bool:
         """Whether the database answers and its tables are of this version."""
@@ -45,6 +63,13 @@ class Catalog:
     def close(self) -> None:
         """Give every connection back."""
         self._database.close()
+
+
+def _unavailable(error: OperationalError) -> UnavailableError:
+    return UnavailableError(
+        f"The catalogue's database does not answer ({reason_of(error)}). "
+        "Try again; see that it runs and that its disk has room."
+    )
 
 
 def open_catalog(url: str) -> Catalog:

@@ -17,8 +17,7 @@ from isobay.errors import SettingsError, UnavailableError
 HEAD = "0001"
 BUSY_SECONDS = 15
 POOL_SIZE = 8
-UPGRADE_LOCK = 0x150BA7  # arbitrary numbers that only isobay takes, for PostgreSQL's advisory locks
-WRITE_LOCK = 0x150BA8
+WRITE_LOCK = 0x150BA7  # an arbitrary number that only isobay takes, for PostgreSQL's advisory locks
 
 
 class Database:
@@ -41,7 +40,9 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     def _engine(self, **options: Any) -> Engine:
-        engine = create_engine(self.url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=False, **options)
+        engine = create_engine(
+            self.url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=not self.is_sqlite, **options
+        )
         if self.is_sqlite:
             event.listen(engine, "connect", _prepare_sqlite)
         return engine
@@ -69,13 +70,13 @@ class Database:
         Raises UnavailableError when the database does not answer or is of a later version.
         """
         try:
-            if self.version() == HEAD:
-                return
-            with self._upgrade_lock(), self.writing() as connection:
-                _migrate(connection)
-        except SQLAlchemyError as error:
+            with self._turn():
+                if self.version() != HEAD:
+                    with self.writing() as connection:
+                        _migrate(connection)
+        except (OSError, SQLAlchemyError) as error:
             raise UnavailableError(
-                f"The database {self.url.render_as_string(hide_password=True)} cannot be used: {_reason(error)}. "
+                f"The database {self.url.render_as_string(hide_password=True)} cannot be used: {reason_of(error)}. "
                 "Check ISOBAY_DATABASE_URL, and that the server runs and the account may create tables."
             ) from error
 
@@ -94,18 +95,17 @@ class Database:
             return False
 
     @contextmanager
-    def _upgrade_lock(self) -> Iterator[None]:
-        if self.is_sqlite:
-            with Path(f"{self.url.database}.upgrade").open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                yield
+    def _turn(self) -> Iterator[None]:
+        # SQLite does not wait for its lock where it changes to WAL: those who start together take turns.
+        # On PostgreSQL the lock that every write takes is enough.
+        if not self.is_sqlite:
+            yield
             return
-        with self._reader.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": UPGRADE_LOCK})
-            try:
-                yield
-            finally:
-                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": UPGRADE_LOCK})
+        with Path(f"{self.url.database}.upgrade").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with self.reading() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            yield
 
 
 def _parse(url: str) -> URL:
@@ -131,7 +131,6 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
     # FULL, not NORMAL: a row that was told to a caller outlives the power.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
@@ -165,5 +164,6 @@ def _migrate(connection: Connection) -> None:
         ) from error
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def reason_of(error: Exception) -> str:
+    """What the database said, in its first line."""
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")

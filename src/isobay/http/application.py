@@ -8,7 +8,6 @@ import msgspec
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from sqlalchemy.exc import OperationalError
 
 from isobay import __version__
 from isobay.errors import IsobayError
@@ -50,7 +49,6 @@ def application(services: Services) -> ASGIApp:
         exception_handlers={
             IsobayError: failures.on_isobay_error,
             HTTPException: failures.on_http_exception,
-            OperationalError: failures.on_database_error,
             Exception: failures.on_anything,
         },
     )

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from sqlalchemy.exc import OperationalError
 
 from isobay.errors import (
     InvalidFieldsError,
@@ -15,7 +14,6 @@ from isobay.errors import (
     MethodNotAllowedError,
     NotFoundError,
     TooLargeError,
-    UnavailableError,
 )
 from isobay.http.endpoint import JSON
 from isobay.telemetry import logs
@@ -61,12 +59,6 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     if error.status_code == 413:
         return answer(TooLargeError("The request's body is larger than ISOBAY_MAX_BODY_BYTES."))
     return answer(InvalidFieldsError({"request": error.detail}))
-
-
-def on_database_error(_request: Request[Any, Any, Any], error: OperationalError) -> Response[bytes]:
-    """The database does not answer, or a file of it is full or locked for too long."""
-    logs.error("database failed", reason=str(error.orig))
-    return answer(UnavailableError("The catalogue's database does not answer. Try again, and see the log of isobay."))
 
 
 def on_anything(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-
 from isobay.http.paths import ASGIApp
 from isobay.telemetry import logs
 from isobay.telemetry.metrics import Metrics
