@@ -87,11 +87,7 @@ def test_volumes_of_mkudffs_open(
     assert image.udf.logical_volume_id == "Læbel"
     assert image.udf.revision == revision
     assert [entry.name for entry in image.entries()] in ([], ["lost+found"])
-    told = dict(
-        re.findall(
-            r"^(\w+)=(.*)$", subprocess.run(["udfinfo", path], capture_output=True).stdout.decode(), re.MULTILINE
-        )
-    )
+    told = dict(re.findall(r"^(\w+)=(.*)$", run_tool("udfinfo", path), re.MULTILINE))
     assert image.udf.block_size == int(told["blocksize"])
     assert image.udf.volume_id == told["vid"]
 
