@@ -8,6 +8,7 @@ __all__ = ["MOST_TEXT", "FileTree"]
 
 MOST_TEXT = 256 << 10  # bytes read of one file
 MOST_NAMES = 100_000  # names looked at in one directory
+MOST_DIRECTORIES = 64  # listed for one image; all readers together want about 30
 
 
 class FileTree:
@@ -25,6 +26,8 @@ class FileTree:
         listing = self._listings.get(real)
         if listing is None:
             listing = {}
+            if len(self._listings) >= MOST_DIRECTORIES:
+                return listing
             for name in self._files.names(real)[:MOST_NAMES]:
                 listing.setdefault(_folded(name), name)
             self._listings[real] = listing
