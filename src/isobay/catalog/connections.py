@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import msgspec
@@ -81,9 +82,14 @@ class Connections:
 
 def new_scope(tx: Transaction) -> int:
     """Make an empty scope and give its id."""
-    key = tx.execute(insert(scopes).values(revision=1)).inserted_primary_key
+    key = tx.execute(insert(scopes).values(revision=new_revision())).inserted_primary_key
     assert key is not None, "an INSERT of one row always has a primary key"  # noqa: S101 -- for the type checker
     return int(key[0])
+
+
+def new_revision() -> int:
+    """A revision that no scope ever had: counting up would give those of an undone transaction again."""
+    return secrets.randbits(63)
 
 
 def _connection(row: Row[*tuple[Any, ...]]) -> Connection:

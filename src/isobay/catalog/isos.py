@@ -9,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from isobay.catalog import queries
+from isobay.catalog.connections import new_revision
 from isobay.catalog.places import Place
 from isobay.catalog.remembered import Remembered
 from isobay.catalog.tables import FOUND_BY, isos, scopes
@@ -160,4 +161,4 @@ def _columns(iso: Iso, place: Place) -> dict[str, object]:
 
 
 def _moved(tx: Connection, *scope_ids: object) -> None:
-    tx.execute(update(scopes).where(scopes.c.id.in_(scope_ids)).values(revision=scopes.c.revision + 1))
+    tx.execute(update(scopes).where(scopes.c.id.in_(scope_ids)).values(revision=new_revision()))
