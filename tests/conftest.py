@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from servers import Postgresql, postgresql
 
 from isobay.catalog import open_catalog
+from servers import Postgresql, postgresql
 
 BACKENDS = ["sqlite", "postgresql"]
 
