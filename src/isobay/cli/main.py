@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from isobay import __version__
+from isobay.cli import environments, isos, keys, rules, terminal
+from isobay.cli.add import add
+from isobay.cli.inspect import inspect
 from isobay.cli.serve import serve
-from isobay.errors import IsobayError
+from isobay.errors import IsobayError, NotFoundError
+
+FAILED, NOT_FOUND, INTERRUPTED = 1, 3, 130
 
 app = typer.Typer(
     name="isobay",
-    help="A shelf of ISO images that is true: put images in, read what they are, serve them over CloudMC's API.",
+    help="A shelf of ISO images: read what an image really is, keep it, and serve it over CloudMC's REST API.",
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not found.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(serve)
+for command in (inspect, add, serve):
+    app.command()(command)
+for name, group in (("isos", isos.app), ("environments", environments.app), ("keys", keys.app), ("rules", rules.app)):
+    app.add_typer(group, name=name)
 
 
-@app.callback()
-def isobay(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
-) -> None:
-    """Read the options that stand before a command."""
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"isobay {__version__}")
         raise typer.Exit
 
 
+@app.callback()
+def isobay(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Read the options that stand before a command."""
+
+
 def main() -> None:
-    """Run the command line. Errors of ours are one sentence on standard error and exit code 1."""
+    """Run the command line. Errors of ours are one sentence on standard error, and tell by their exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal of another encoding is no reason to fail
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads went away, as `head` does; the interpreter must not complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
     except IsobayError as error:
-        print(f"isobay: {error.message}", file=sys.stderr)  # noqa: T201 -- this is a command line
-        sys.exit(1)
+        terminal.say(f"isobay: {error.message}")
+        return NOT_FOUND if isinstance(error, NotFoundError) else FAILED
+    return 0

@@ -1,0 +1,96 @@
+"""``isobay add``: files onto the shelf."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from isobay.cli import terminal
+from isobay.cli.opening import check_source, source_error, visiting
+from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
+from isobay.errors import IsobayError
+
+if TYPE_CHECKING:  # what is heavy is loaded when the command runs
+    from isobay.access import Visit
+    from isobay.app import Isobay
+    from isobay.model import Iso
+
+
+def add(
+    files: Annotated[list[Path], typer.Argument(help="The files of images.", metavar="FILE…", show_default=False)],
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    name: Annotated[str, typer.Option(help="The ISO's name; without it the file's.", show_default=False)] = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Put images on the shelf: copied, hashed, read, and seen only when whole and durable.
+
+    A file that is no ISO is refused with the reason; the others are added all the same, and the exit code is 1.
+    """
+    if name and len(files) > 1:
+        raise typer.BadParameter("goes with one file only", param_hint="--name")
+    refused = 0
+    with visiting(data_dir, environment, service, make=True) as (built, visit):
+        for path in files:
+            try:
+                iso = _add_one(built, visit, path, name)
+            except IsobayError as error:
+                refused += 1
+                _tell_refusal(path, error, as_json=as_json)
+            else:
+                _tell_added(path, iso, as_json=as_json)
+            sys.stdout.flush()
+    if refused:
+        raise typer.Exit(1)
+
+
+def _add_one(built: Isobay, visit: Visit, path: Path, name: str) -> Iso:
+    check_source(path)
+    try:
+        with terminal.progress(path.name) as progress:
+            iso = built.adder.add_file(visit.place, path, name, progress)
+    except OSError as error:
+        raise source_error(path, error) from error
+    built.door.record(
+        visit.identity, "iso.add", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
+    )
+    return iso
+
+
+def _tell_added(path: Path, iso: Iso, *, as_json: bool) -> None:
+    if as_json:
+        _json_line({"path": _text(path), "iso": iso})
+    elif terminal.is_terminal():
+        boots = f"boots {', '.join(iso.boot_modes)}" if iso.bootable else "not bootable"
+        size = terminal.bytes_text(iso.size)
+        terminal.line(f"Added {iso.name}  {iso.id}  {iso.os_type_name}, {iso.architecture or '?'}, {boots}, {size}")
+    else:
+        terminal.line(iso.id, iso.name, iso.os_type_name, iso.architecture, ",".join(iso.boot_modes), iso.size)
+
+
+def _tell_refusal(path: Path, error: IsobayError, *, as_json: bool) -> None:
+    if as_json:
+        said = {
+            "code": error.code,
+            "errorCode": str(error.code),
+            "message": terminal.clean(error.message),
+            "context": error.context,
+        }
+        _json_line({"path": _text(path), "error": said})
+    sentence = error.message if error.message.startswith(str(path)) else f"{path}: {error.message}"
+    terminal.say(f"isobay: {sentence}")
+
+
+def _text(path: Path) -> str:
+    """A path as JSON can hold it; names of files may be any bytes."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _json_line(value: object) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

@@ -1,0 +1,74 @@
+"""Which object a word on the command line means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from isobay.errors import InvalidFieldsError, NotFoundError
+from isobay.model import ApiKey, Environment, Iso, Listing, OsType
+
+if TYPE_CHECKING:  # what is heavy is loaded when a command runs
+    from isobay.access import Visit
+
+T = TypeVar("T", Environment, ApiKey)
+SHORTEST = 4  # characters of an id: fewer are more likely a slip than a choice
+ID_LENGTH = 36
+
+
+def the_iso(visit: Visit, word: str) -> Iso:
+    """The ISO that is meant by an id, a name that only one has, or the beginning of only one id.
+
+    Raises NotFoundError for none, InvalidFieldsError for several.
+    """
+    try:
+        return visit.engine.get_iso(visit.place, word)
+    except NotFoundError:
+        named = visit.engine.list_isos(visit.place, Listing(filters=(("name", word),), limit=2))
+        found = list(named.items) or _beginning_with(visit, word.lower())
+        if len(found) > 1:
+            raise _several("ISOs", word) from None
+        if not found:
+            raise
+        return found[0]
+
+
+def _beginning_with(visit: Visit, word: str) -> list[Iso]:
+    if not SHORTEST <= len(word) < ID_LENGTH or not set(word) <= set("0123456789abcdef-"):
+        return []
+    found = []
+    for isos in visit.engine.stream_isos(visit.place, Listing()):
+        found += [iso for iso in isos if iso.id.startswith(word)]
+        if len(found) > 1:
+            break
+    return found
+
+
+def the_os_type(visit: Visit, word: str) -> OsType:
+    """The OS type that is meant by an id, a name in any case, or a libosinfo id. Raises NotFoundError."""
+    types = visit.engine.os_types(visit.place)
+    for each in types:
+        if word in (each.id, each.os_id) or word.casefold() == each.name.casefold():
+            return each
+    near = [each.name for each in types if word.casefold() in each.name.casefold()][:5]
+    hint = f"Did you mean {' or '.join(near)}?" if near else "GET …/ostypes lists them."
+    raise NotFoundError(f"There is no OS type {word!r}. {hint}", type="ostypes", id=word)
+
+
+def the_only(kind: str, objects: Sequence[T], word: str) -> T:
+    """The environment or key that is meant by an id, a name that only one has, or the beginning of only one id.
+
+    Raises NotFoundError for none, InvalidFieldsError for several.
+    """
+    found = [each for each in objects if each.id == word] or [each for each in objects if each.name == word]
+    if not found and len(word) >= SHORTEST:
+        found = [each for each in objects if each.id.startswith(word.lower())]
+    if len(found) > 1:
+        raise _several(kind, word)
+    if not found:
+        raise NotFoundError(f"There is no such object in {kind}: {word!r}.", type=kind, id=word)
+    return found[0]
+
+
+def _several(kind: str, word: str) -> InvalidFieldsError:
+    return InvalidFieldsError({"id": f"{word!r} may be several {kind}; give the whole id"})

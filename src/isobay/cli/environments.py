@@ -1,0 +1,102 @@
+"""``isobay environments``: the shelves that sets of keys share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from isobay.cli import terminal
+from isobay.cli.choosing import the_only
+from isobay.cli.fields import checked
+from isobay.cli.opening import opened
+from isobay.cli.options import DataDir, Json
+from isobay.errors import NotFoundError
+from isobay.model import Environment
+from isobay.model.requests import EnvironmentEdit, NewEnvironment
+
+app = typer.Typer(help="List, make, change and delete environments.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The environment's name or id.", metavar="NAME", show_default=False)]
+_HEADINGS = ("ID", "Name", "Service", "Membership", "Description")
+
+
+@app.command("list")
+def list_environments(as_json: Json = False, data_dir: DataDir = None) -> None:
+    """List the environments."""
+    from isobay.access import OPERATOR
+
+    with opened(data_dir) as built:
+        _tell(built.environments.all(OPERATOR), as_json=as_json)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Lower case letters, digits, - and _.", show_default=False)],
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    service: Annotated[str, typer.Option(help="The service code; needed where there are several.")] = "",
+    membership: Annotated[
+        Literal["ALL_ORG_USERS", "MANY_USERS"], typer.Option(help="Who belongs to it, as CloudMC says it.")
+    ] = "MANY_USERS",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make an environment."""
+    from isobay.access import OPERATOR
+
+    values = {"name": name, "description": description, "membership": membership}
+    new = checked(NewEnvironment, values)
+    with opened(data_dir, make=True) as built:
+        if service:
+            codes = {each.service_code: each.id for each in built.connections.all()}
+            if service not in codes:
+                raise NotFoundError(f"There is no service {service!r}; there are {', '.join(sorted(codes))}.")
+            new = checked(NewEnvironment, {**values, "service_connection": {"id": codes[service]}})
+        _tell_one(built.environments.create(OPERATOR, new), as_json=as_json)
+
+
+@app.command()
+def edit(
+    environment: Name,
+    name: Annotated[str | None, typer.Option(help="A new name.")] = None,
+    description: Annotated[str | None, typer.Option(help="A new description.")] = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change an environment's name or description."""
+    from isobay.access import OPERATOR
+
+    if name is None and description is None:
+        raise typer.BadParameter("name something to change: --name or --description")
+    change = checked(EnvironmentEdit, {"name": name, "description": description})
+    with opened(data_dir) as built:
+        before = the_only("environments", built.environments.all(OPERATOR), environment)
+        _tell_one(built.environments.edit(OPERATOR, before.id, change), as_json=as_json)
+
+
+@app.command()
+def delete(environment: Name, data_dir: DataDir = None) -> None:
+    """Delete an environment. It is refused while the environment holds an ISO."""
+    from isobay.access import OPERATOR
+
+    with opened(data_dir) as built:
+        found = the_only("environments", built.environments.all(OPERATOR), environment)
+        built.environments.delete(OPERATOR, found.id)
+        terminal.line(f"Deleted {found.name}" if terminal.is_terminal() else found.id)
+
+
+def _tell_one(environment: Environment, *, as_json: bool) -> None:
+    if as_json:
+        terminal.json(environment)
+    else:
+        _tell([environment], as_json=False)
+
+
+def _tell(environments: Sequence[Environment], *, as_json: bool) -> None:
+    if as_json:
+        terminal.json(environments)
+        return
+    rows = (
+        (each.id, each.name, each.service_connection.name, each.membership, each.description) for each in environments
+    )
+    terminal.table(_HEADINGS, rows)

@@ -1,0 +1,192 @@
+"""``isobay isos``: the shelf, read and changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from isobay.cli import terminal
+from isobay.cli.choosing import the_iso, the_os_type
+from isobay.cli.contents import files
+from isobay.cli.fields import checked, field_named, filters
+from isobay.cli.opening import visiting
+from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode, Yes
+from isobay.model import Iso, IsoEdit, Listing
+
+if TYPE_CHECKING:  # what is heavy is loaded when a command runs
+    from isobay.access import Visit
+
+app = typer.Typer(
+    help="List, show, change and delete the ISOs on the shelf, and read the files inside them.", no_args_is_help=True
+)
+app.command()(files)
+IsoId = Annotated[
+    str, typer.Argument(help="The ISO's id, the beginning of its id, or its name.", metavar="ID", show_default=False)
+]
+Flag = bool | None
+_HEADINGS = ("ID", "Name", "OS type", "Architecture", "Boots", "Size", "Status", "Visibility")
+
+
+@app.command("list")
+def list_isos(
+    bootable: Annotated[Flag, typer.Option("--bootable/--no-bootable", help="Only those that boot, or not.")] = None,
+    search: Annotated[str, typer.Option(help="Part of the name or description, in any case.")] = "",
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="FIELD=VALUE", help="Only those whose field is this; may be repeated."),
+    ] = None,
+    sort_by: Annotated[str, typer.Option(help="The field, as the API spells it; else as they were added.")] = "",
+    order: Annotated[Literal["ASC", "DESC"], typer.Option(help="The direction.", case_sensitive=False)] = "ASC",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; without it all.")] = None,
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List the environment's own ISOs and the public ones."""
+    from isobay.catalog import FILTER_FIELDS
+
+    wanted: dict[str, Any] = filters(Iso, FILTER_FIELDS, field or ())
+    if bootable is not None:
+        wanted["bootable"] = bootable
+    listing = Listing(
+        sort_by=field_named(Iso, FILTER_FIELDS, sort_by) if sort_by else "",
+        order=order,
+        filters=tuple(sorted(wanted.items())),
+        search=search,
+        limit=limit or 0,
+    )
+    with visiting(data_dir, environment, service) as (_, visit):
+        found = _found(visit, listing)
+        if as_json:
+            terminal.json_list(found)
+        else:
+            terminal.table(_HEADINGS, (_row(iso) for iso in found))
+
+
+def _found(visit: Visit, listing: Listing) -> Iterator[Iso]:
+    if listing.limit:
+        page = visit.engine.list_isos(visit.place, listing)
+        if page.total > len(page.items):
+            terminal.say(f"These are {len(page.items)} of {page.total}.")
+        return iter(page.items)
+    return chain.from_iterable(visit.engine.stream_isos(visit.place, listing))
+
+
+def _row(iso: Iso) -> tuple[object, ...]:
+    size = terminal.bytes_text(iso.size) if terminal.is_terminal() else iso.size
+    boots = ",".join(iso.boot_modes)
+    return iso.id, iso.name, iso.os_type_name, iso.architecture, boots, size, iso.status, iso.visibility
+
+
+@app.command()
+def show(
+    iso_id: IsoId,
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show all that is known of an ISO."""
+    with visiting(data_dir, environment, service) as (_, visit):
+        _show(the_iso(visit, iso_id), as_json=as_json)
+
+
+def _show(iso: Iso, *, as_json: bool) -> None:
+    if as_json:
+        terminal.json(iso)
+        return
+    from msgspec import structs
+
+    shown = ((field.encode_name, getattr(iso, field.name)) for field in structs.fields(iso))
+    terminal.facts(iso.name, ((name, _text(value)) for name, value in shown if value != ""))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return terminal.yes_no(value)
+    if isinstance(value, dict):
+        return "\n".join(f"{name}:{each}" for name, each in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+@app.command()
+def edit(
+    iso_id: IsoId,
+    name: Annotated[str | None, typer.Option(help="A new name.")] = None,
+    description: Annotated[str | None, typer.Option(help="A new description.")] = None,
+    os_type: Annotated[str | None, typer.Option(help="An OS type: its id, its name or its libosinfo id.")] = None,
+    public: Annotated[
+        Flag, typer.Option("--public/--private", help="Seen from every environment of the service, or from its own.")
+    ] = None,
+    extractable: Annotated[
+        Flag, typer.Option("--extractable/--no-extractable", help="May be downloaded, or not.")
+    ] = None,
+    featured: Annotated[Flag, typer.Option("--featured/--no-featured", help="Recommended to all, or not.")] = None,
+    bootable: Annotated[
+        Flag, typer.Option("--bootable/--no-bootable", help="Said to boot, or not, whatever the image says.")
+    ] = None,
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what is said of an ISO; what is not named stays as it is."""
+    values: dict[str, Any] = {
+        "name": name,
+        "description": description,
+        "available_publicly": public,
+        "extractable": extractable,
+        "featured": featured,
+        "bootable": bootable,
+    }
+    if os_type is None and all(value is None for value in values.values()):
+        raise typer.BadParameter("name something to change; --help lists what there is")
+    with visiting(data_dir, environment, service) as (built, visit):
+        if os_type is not None:
+            values["os_type_id"] = the_os_type(visit, os_type).id
+        change = checked(IsoEdit, values)
+        iso = visit.engine.edit_iso(visit.place, the_iso(visit, iso_id).id, change)
+        built.door.record(
+            visit.identity, "iso.edit", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
+        )
+        _show(iso, as_json=as_json)
+
+
+@app.command()
+def delete(
+    iso_ids: Annotated[
+        list[str],
+        typer.Argument(help="Ids, beginnings of ids, or names.", metavar="ID…", show_default=False),
+    ],
+    yes: Yes = False,
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete ISOs and their bytes. All are looked up before the first is deleted."""
+    with visiting(data_dir, environment, service) as (built, visit):
+        chosen = {iso.id: iso for iso in (the_iso(visit, each) for each in iso_ids)}
+        if not yes:
+            _ask([iso.name for iso in chosen.values()])
+        tasks = []
+        for iso in chosen.values():
+            tasks.append(visit.engine.delete_iso(visit.place, visit.identity, iso.id))
+            built.door.record(
+                visit.identity, "iso.delete", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
+            )
+            if not as_json:
+                terminal.line(f"Deleted {iso.name}" if terminal.is_terminal() else iso.id)
+        if as_json:
+            terminal.json_list(tasks)
+
+
+def _ask(names: list[str]) -> None:
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("deletes without asking only with --yes", param_hint="--yes")
+    typer.confirm(f"Delete {', '.join(terminal.clean(name) for name in names)} for good?", abort=True, err=True)

@@ -1,0 +1,19 @@
+"""The options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar="ISOBAY_DATA_DIR", help="Where everything is kept.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+EnvironmentName = Annotated[str, typer.Option("--environment", "-e", help="The environment, by its name.")]
+ServiceCode = Annotated[
+    str, typer.Option("--service", help="The service code; needed where two services have such an environment.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
