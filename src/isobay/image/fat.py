@@ -103,7 +103,8 @@ def open_fat(source: Source, offset: int) -> FatVolume | None:
         return None
     return FatVolume(
         source=source,
-        bits=12 if clusters < 4085 else 16 if clusters < 65525 else 32,
+        # writers make FAT32 of fewer clusters than the specification wants; the empty 16-bit field tells
+        bits=32 if not fat_16 else 12 if clusters < 4085 else 16,
         clusters=clusters,
         cluster_size=per_cluster * sector,
         fat_at=offset + reserved * sector,
