@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from isobay.osdetect.evidence import FileTree, Finding, gather
+from isobay.osdetect.evidence.filetree import printable
 from isobay.osdetect.evidence.live import read_live_layout
 from isobay.osdetect.evidence.volume import read_volume_label
 from isobay.osdetect.medium import Files, Medium
@@ -156,7 +157,7 @@ def _sentences(
 ) -> Iterable[str]:
     version = f" ({rules.version})" if rules.version else ""
     if match is not None:
-        yield f"By libosinfo's rules{version} the volume id “{medium.volume_id}” is one of {match.system.name}."
+        yield f"By libosinfo's rules{version} the volume id “{printable(medium.volume_id)}” is one of {match.system.name}."
         others = [other.system.name for other in matches if other is not match]
         if claim is not None:
             yield claim.finding.says

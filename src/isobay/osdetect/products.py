@@ -119,8 +119,8 @@ PRODUCTS: dict[str, Product] = {
     "void": Product("Void Linux", "http://voidlinux.org/voidlinux/rolling", "voidlinux"),
     "windows": Product("Microsoft Windows {}", "http://microsoft.com/win/{}", "win{}"),
 }
-NUMBERED = re.compile(r"[\w.+~-]{1,40}")
-SERVICE_PACK = re.compile(r"(\d+)\.([1-9]\d*)")
+NUMBERED = re.compile(r"[\w.+~-]{1,40}", re.ASCII)
+SERVICE_PACK = re.compile(r"(\d+)\.([1-9]\d*)", re.ASCII)
 
 
 def identity_of_system(system: System) -> Identity:
