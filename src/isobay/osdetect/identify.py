@@ -157,7 +157,8 @@ def _sentences(
 ) -> Iterable[str]:
     version = f" ({rules.version})" if rules.version else ""
     if match is not None:
-        yield f"By libosinfo's rules{version} the volume id “{printable(medium.volume_id)}” is one of {match.system.name}."
+        label = printable(medium.volume_id)
+        yield f"By libosinfo's rules{version} the volume id “{label}” is one of {match.system.name}."
         others = [other.system.name for other in matches if other is not match]
         if claim is not None:
             yield claim.finding.says

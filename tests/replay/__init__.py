@@ -1,0 +1,1 @@
+"""Real media, as text, through the rules and as images."""
