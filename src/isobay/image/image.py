@@ -54,8 +54,18 @@ class Image:
         self.gpt: partitions.Gpt | None = partitions.read_gpt(source, head)
 
     @property
+    def volume_id(self) -> str:
+        """The volume's label: of the primary descriptor where there is one, else of the UDF volume."""
+        if self.primary:
+            return self.primary.volume_id
+        return self.udf.logical_volume_id if self.udf else ""
+
+    @property
     def volume_size(self) -> int:
-        """Bytes the volume claims: of the primary descriptor where there is one, else of the UDF volume."""
+        """Bytes the volume claims: of the primary descriptor where there is one, else of the UDF volume.
+
+        0 for a UDF volume on write-once media, which does not record how far it was filled.
+        """
         if self.primary:
             return self.primary.size
         return self.udf.size if self.udf else 0
