@@ -26,7 +26,7 @@ MOST_ENTRIES = 10_000  # as the API's
 
 def files(
     iso_id: Annotated[str, typer.Argument(help="The ISO's id, the beginning of its id, or its name.", metavar="ID")],
-    path: Annotated[str, typer.Argument(help="A directory or a file inside the image.", metavar="[PATH]")] = "/",
+    path: Annotated[str, typer.Argument(help="A directory or a file inside the image.", metavar="PATH")] = "/",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the file's content here.", show_default=False)
     ] = None,

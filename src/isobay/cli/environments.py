@@ -97,6 +97,7 @@ def _tell(environments: Sequence[Environment], *, as_json: bool) -> None:
         terminal.json(environments)
         return
     rows = (
-        (each.id, each.name, each.service_connection.name, each.membership, each.description) for each in environments
+        (terminal.id_text(each.id), each.name, each.service_connection.name, each.membership, each.description)
+        for each in environments
     )
     terminal.table(_HEADINGS, rows)

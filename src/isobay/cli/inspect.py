@@ -96,4 +96,4 @@ def _facts(report: Report) -> Iterator[tuple[str, object]]:
 def _boot_entry(entry: BootEntry) -> str:
     bootable = "bootable" if entry.bootable else "not bootable"
     emulation = "no emulation" if entry.emulation == "none" else f"{entry.emulation} emulation"
-    return f"{entry.platform}, {bootable}, {emulation}, block {entry.load_rba}, {entry.sector_count} sectors of 512"
+    return f"{entry.platform}, {bootable}, {emulation}, from block {entry.load_rba}, {entry.sector_count} × 512 bytes"

@@ -80,7 +80,16 @@ def _found(visit: Visit, listing: Listing) -> Iterator[Iso]:
 def _row(iso: Iso) -> tuple[object, ...]:
     size = terminal.bytes_text(iso.size) if terminal.is_terminal() else iso.size
     boots = ",".join(iso.boot_modes)
-    return iso.id, iso.name, iso.os_type_name, iso.architecture, boots, size, iso.status, iso.visibility
+    return (
+        terminal.id_text(iso.id),
+        iso.name,
+        iso.os_type_name,
+        iso.architecture,
+        boots,
+        size,
+        iso.status,
+        iso.visibility,
+    )
 
 
 @app.command()
@@ -161,7 +170,7 @@ def edit(
 def delete(
     iso_ids: Annotated[
         list[str],
-        typer.Argument(help="Ids, beginnings of ids, or names.", metavar="ID…", show_default=False),
+        typer.Argument(help="Ids, beginnings of ids, or names.", metavar="ID", show_default=False),
     ],
     yes: Yes = False,
     environment: EnvironmentName = "test_area",

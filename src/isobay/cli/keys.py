@@ -28,7 +28,13 @@ def list_keys(as_json: Json = False, data_dir: DataDir = None) -> None:
             return
         names = {each.id: each.name for each in built.environments.all(OPERATOR)}
         rows = (
-            (key.id, key.name, key.role, ",".join(names.get(each, each) for each in key.environments), key.created)
+            (
+                terminal.id_text(key.id),
+                key.name,
+                key.role,
+                ",".join(names.get(each, each) for each in key.environments),
+                key.created,
+            )
             for key in keys
         )
         terminal.table(("ID", "Name", "Role", "Environments", "Created"), rows)

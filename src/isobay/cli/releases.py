@@ -121,6 +121,5 @@ def _allowed(url: str) -> set[str]:
 
 def _check_scheme(url: str, schemes: set[str]) -> None:
     if urlsplit(url).scheme not in schemes or not urlsplit(url).hostname:
-        raise RulesError(
-            f"{url} is no address that rules are fetched from: it must begin with {'://, '.join(sorted(schemes, reverse=True))}://."
-        )
+        wanted = " or ".join(f"{scheme}://" for scheme in sorted(schemes, reverse=True))
+        raise RulesError(f"{url} is no address to fetch rules from: it must begin with {wanted}.")

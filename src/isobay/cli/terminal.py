@@ -116,6 +116,11 @@ def progress(label: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
+def id_text(object_id: str) -> str:
+    """An id: as much as a person needs to name it on a terminal, else whole."""
+    return object_id[:8] if is_terminal() else object_id
+
+
 def bytes_text(size: int) -> str:
     """A size for people: ``5.9 MiB``."""
     units = ("B", "KiB", "MiB", "GiB", "TiB")
