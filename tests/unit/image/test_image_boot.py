@@ -144,22 +144,42 @@ def test_real_media_boot_as_they_do(
         assert path.startswith("El Torito boot image") or image.find(path) is not None
 
 
-def test_partition_tables_are_those_xorriso_reports(open_medium, path_of, run_tool) -> None:
-    """MBR and GPT of a hybrid image agree with -report_system_area."""
-    report = run_tool("xorriso", "-indev", path_of("xorriso-hybrid"), "-report_system_area", "plain")
-    image = open_medium("xorriso-hybrid")
-    assert image.formats[-2:] == ("hybrid-mbr", "hybrid-gpt")
+def assert_partitions_agree(image: Image, report: str) -> None:
+    """Compare both partition tables with xorriso's -report_system_area plain."""
     theirs = re.findall(r"MBR partition      :\s+(\d)\s+0x(\w+)\s+0x(\w+)\s+(\d+)\s+(\d+)", report)
     ours = [
         (str(p.number), "80" if p.active else "00", f"{p.type:02x}", str(p.start), str(p.count))
         for p in image.mbr.partitions
     ]
     assert ours == theirs
-    assert str(len(image.gpt.partitions)) == str(len(re.findall(r"GPT start and size :", report)))
     starts = re.findall(r"GPT start and size :\s+\d+\s+(\d+)\s+(\d+)", report)
+    assert len(starts) >= 1
     assert [(str(p.first), str(p.last - p.first + 1)) for p in image.gpt.partitions] == starts
     guids = re.findall(r"GPT type GUID      :\s+\d+\s+(\w+)", report)
     assert [p.type for p in image.gpt.partitions] == [uuid.UUID(bytes_le=bytes.fromhex(guid)) for guid in guids]
+    names = re.findall(r"GPT partname local :\s+\d+\s+(.*)", report)
+    assert [p.name for p in image.gpt.partitions] == names
+
+
+def test_partition_tables_are_those_xorriso_reports(open_medium, path_of, run_tool) -> None:
+    """MBR and GPT of a hybrid image agree with -report_system_area."""
+    image = open_medium("xorriso-hybrid")
+    assert image.formats[-2:] == ("hybrid-mbr", "hybrid-gpt")
+    assert_partitions_agree(
+        image, run_tool("xorriso", "-indev", path_of("xorriso-hybrid"), "-report_system_area", "plain")
+    )
+
+
+def test_a_rescue_image_of_grub_is_all_it_is(tmp_path: Path, opened: ExitStack, run_tool) -> None:
+    """grub-mkrescue makes a hybrid of MBR, GPT and El Torito for BIOS and UEFI on x86_64; all of it is seen."""
+    (tmp_path / "files").mkdir()
+    made = tmp_path / "rescue.iso"
+    run_tool("grub-mkrescue", "-o", made, tmp_path / "files")
+    image = opened.enter_context(open_path(made))
+    assert image.formats == ("iso9660", "rockridge", "eltorito", "hybrid-mbr", "hybrid-gpt")
+    assert image.boot_modes == ("bios", "uefi")
+    assert "x86_64" in image.boot_architectures
+    assert_partitions_agree(image, run_tool("xorriso", "-indev", made, "-report_system_area", "plain"))
 
 
 def test_a_gpt_whose_checksum_fails_is_none(path_of) -> None:

@@ -99,6 +99,16 @@ def test_an_iso_that_is_something_else_too_is_refused(magic: bytes, tmp_path: Pa
     assert error.context["also"] in ("qcow2", "vmdk", "vhdx", "gzip", "html")
 
 
+def test_a_system_area_that_only_resembles_something_is_fine(path_of) -> None:
+    """Letters that begin like bzip2, and boot code that ends like an MBR without a table, change nothing."""
+    data = bytearray(path_of("geniso-plain").read_bytes())
+    data[:20] = b"BZhello, system area"
+    data[446:510] = b"\x90" * 64
+    data[510:512] = b"\x55\xaa"
+    image = open_image(lambda offset, size: bytes(data[offset : offset + size]), len(data))
+    assert image.formats == ("iso9660",)
+
+
 @pytest.mark.parametrize("name", ["ipxe", "grub-rescue", "memtest-x64", "xorriso-hybrid"])
 def test_hybrid_images_are_isos(name: str, open_medium) -> None:
     """Boot code and partition tables in the system area do not make an ISO a polyglot."""
