@@ -28,7 +28,7 @@ IsoId = Annotated[
     str, typer.Argument(help="The ISO's id, the beginning of its id, or its name.", metavar="ID", show_default=False)
 ]
 Flag = bool | None
-_HEADINGS = ("ID", "Name", "OS type", "Architecture", "Boots", "Size", "Status", "Visibility")
+_HEADINGS = ("ID", "Name", "OS type", "Arch", "Boots", "Size", "Status", "Visibility")
 
 
 @app.command("list")
@@ -112,7 +112,7 @@ def _show(iso: Iso, *, as_json: bool) -> None:
     from msgspec import structs
 
     shown = ((field.encode_name, getattr(iso, field.name)) for field in structs.fields(iso))
-    terminal.facts(iso.name, ((name, _text(value)) for name, value in shown if value != ""))
+    terminal.facts(iso.name, ((name, _text(value)) for name, value in shown if value not in ("", [])))
 
 
 def _text(value: object) -> str:

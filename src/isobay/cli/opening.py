@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isobay.cli import terminal
-from isobay.errors import NotFoundError, SettingsError, SourceError, UnavailableError
+from isobay.errors import NotFoundError, SettingsError, SourceError
 from isobay.settings import Settings
 
 if TYPE_CHECKING:  # the catalogue takes most of a second to import, and `inspect` does without
@@ -24,8 +24,6 @@ def opened(data_dir: Path | None, *, make: bool = False) -> Iterator[Isobay]:
 
     Raises SettingsError where there is none, UnavailableError where the database refuses.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     from isobay.app import build
 
     settings = Settings.load(data_dir=data_dir)
@@ -34,20 +32,14 @@ def opened(data_dir: Path | None, *, make: bool = False) -> Iterator[Isobay]:
             f"{settings.data_dir} holds no isobay data. Name the right directory with --data-dir, "
             "or begin a new one with `isobay serve` or `isobay add`."
         )
+    built = build(settings)
     try:
-        built = build(settings)
         if built.first_key:
             terminal.say(f"A new data directory: {settings.data_dir}")
             terminal.say(f"Its administrator key, shown this once: {built.first_key}")
-        try:
-            yield built
-        finally:
-            built.catalog.close()
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")
-        raise UnavailableError(
-            f"The catalogue's database does not answer: {reason}. Check its disk and the rights of {settings.data_dir}."
-        ) from error
+        yield built
+    finally:
+        built.catalog.close()
 
 
 @contextmanager

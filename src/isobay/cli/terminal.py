@@ -58,10 +58,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         for row in rows:
             line(*row)
         return
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    drawn = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    drawn = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     for heading in headings:
         drawn.add_column(heading, overflow="fold")
     for row in rows:
