@@ -90,7 +90,7 @@ class Isos:
         rows = self._rows(tx, shape, values, anchor, listing.limit + 1)
         more = len(rows) > listing.limit
         rows = rows[: listing.limit]
-        last = queries.Anchor(rows[-1][1], rows[-1][2]) if rows else None
+        last = queries.Anchor(rows[-1][1], rows[-1][-1]) if rows else None
         if last and listing.offset + len(rows) < total and not listing.cursor:
             self._anchors.put(_key(place, shape, values, listing.offset + len(rows)), last)
         cursor = queries.encode_cursor(last, listing) if more and last else ""
@@ -105,12 +105,12 @@ class Isos:
             yield [_decode(row[0]) for row in rows]
             if len(rows) < STREAM_ROWS:
                 return
-            anchor = queries.Anchor(rows[-1][1], rows[-1][2])
+            anchor = queries.Anchor(rows[-1][1], rows[-1][-1])
 
     def _rows(
         self, tx: Connection, shape: queries.Shape, values: queries.Values, anchor: queries.Anchor | None, limit: int
     ) -> Sequence[queries.Found]:
-        statement = queries.page_statement(shape, after=anchor is not None)
+        statement = queries.page_statement(shape, anchor is not None, tx.dialect.name)
         bound = {**values, "limit": limit}
         if anchor:
             bound |= {"after_key": anchor.key, "after_seq": anchor.seq}
@@ -130,10 +130,10 @@ class Isos:
         key = _key(place, shape, values, offset)
         anchor = self._anchors.get(key)
         if anchor is None:
-            row = tx.execute(queries.anchor_statement(shape), {**values, "offset": offset - 1}).first()
+            row = tx.execute(queries.anchor_statement(shape, tx.dialect.name), {**values, "offset": offset - 1}).first()
             if row is None:  # rows went away since they were counted
                 raise InvalidFieldsError({"page_number": "the list became shorter meanwhile; ask again"})
-            anchor = queries.Anchor(row[0], row[1])
+            anchor = queries.Anchor(row[0], row[-1])
             self._anchors.put(key, anchor)
         return anchor
 

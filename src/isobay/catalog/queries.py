@@ -18,7 +18,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
-    Integer,
     Select,
     asc,
     bindparam,
@@ -108,15 +107,20 @@ def _is_text(value: str) -> bool:
 
 
 @lru_cache(SHAPES_KEPT)
-def page_statement(shape: Shape, after: bool) -> CompoundSelect[Any]:
-    """Rows of (record, sort value, seq) in order, after an anchor if there is one."""
-    return _merged(shape, (isos.c.record,), after).limit(bindparam("limit", type_=Integer))
+def page_statement(shape: Shape, after: bool, dialect: str) -> CompoundSelect[Any]:
+    """Rows of (record, sort value, seq) in order, after an anchor if there is one.
+
+    In the order of creation the seq is the sort value, and stands there once.
+    """
+    limit = bindparam("limit", type_=BigInteger)
+    return _merged(shape, (isos.c.record,), after, limit if dialect == "postgresql" else None).limit(limit)
 
 
 @lru_cache(SHAPES_KEPT)
-def anchor_statement(shape: Shape) -> CompoundSelect[Any]:
-    """The (sort value, seq) of the row at an offset, read from the index alone."""
-    return _merged(shape, (), after=False).limit(1).offset(bindparam("offset", type_=Integer))
+def anchor_statement(shape: Shape, dialect: str) -> CompoundSelect[Any]:
+    """The (sort value, seq), or the seq alone, of the row at an offset, read from the index alone."""
+    offset = bindparam("offset", type_=BigInteger)
+    return _merged(shape, (), False, offset + 1 if dialect == "postgresql" else None).limit(1).offset(offset)
 
 
 @lru_cache(SHAPES_KEPT)
@@ -126,17 +130,27 @@ def count_statement(shape: Shape) -> Select[int]:
     return select(func.count()).select_from(isos).where(scopes, *_conditions(shape))
 
 
-def _merged(shape: Shape, columns: tuple[ColumnElement[Any], ...], after: bool) -> CompoundSelect[Any]:
+def _merged(
+    shape: Shape, columns: tuple[ColumnElement[Any], ...], after: bool, reach: ColumnElement[int] | None
+) -> CompoundSelect[Any]:
+    """The scopes' streams in one order. With ``reach``, the rows needed of each, every stream is ordered itself.
+
+    SQLite merges streams in the order of their index unasked, and would sort them if asked; PostgreSQL
+    sorts all that they hold unless each is ordered and ends.
+    """
     key = _sort_column(shape)
+    place = [key.label("sort_key")]
+    if shape.sort_by:  # else it is there: by two names of one column PostgreSQL would sort all rows
+        place.append(isos.c.seq.label("row_seq"))
+    direction = asc if shape.order == "ASC" else desc
+    order: list[ColumnElement[Any]] = [direction(literal_column(column.name)) for column in place]
     streams = [
-        select(*columns, key.label("sort_key"), isos.c.seq.label("row_seq")).where(
-            isos.c.scope_id == bindparam(scope), *_conditions(shape), *beyond
-        )
+        select(*columns, *place).where(isos.c.scope_id == bindparam(scope), *_conditions(shape), *beyond)
         for scope in SCOPES
         for beyond in (_after(shape, key) if after else [()])
     ]
-    direction = asc if shape.order == "ASC" else desc
-    order: list[ColumnElement[Any]] = [direction(literal_column("sort_key")), direction(literal_column("row_seq"))]
+    if reach is not None:
+        streams = [stream.order_by(*order).limit(reach) for stream in streams]
     return union_all(*streams).order_by(*order)
 
 
