@@ -8,7 +8,7 @@ from sqlalchemy import text
 from isobay.catalog import FILTER_FIELDS, SORT_FIELDS, queries
 from isobay.model import Iso, Listing
 
-ROWS = 400
+ROWS = 120
 
 
 @pytest.fixture
@@ -22,16 +22,15 @@ def plan(shelf, backend):
         values = {**scopes, **queries.values_of(listing), **bound}
         with shelf.catalog.reading() as tx:
             if backend == "postgresql":
-                # On a table of this size reading all of it is right; the question is what an index can do.
-                tx.execute(text("SET enable_seqscan = off"))
-                tx.execute(text("SET enable_bitmapscan = off"))
-            used = {name: values[name] for name in statement.compile().params}
-            sql = str(statement.params(used).compile(tx.engine, compile_kwargs={"literal_binds": True}))
+                # On a table of this size reading and sorting all of it is right: the question is what an index can do.
+                for step in ("ANALYZE isos", *(f"SET enable_{way} = off" for way in ("seqscan", "bitmapscan", "sort"))):
+                    tx.execute(text(step))
+            compiled = statement.compile(tx.engine)
+            values = compiled.construct_params(values)
+            if backend == "sqlite":
+                values = tuple(values[name] for name in compiled.positiontup)
             explained = "EXPLAIN QUERY PLAN " if backend == "sqlite" else "EXPLAIN "
-            # The colons of a text in the statement are no parameters: it goes to the driver as it is.
-            rows = tx.exec_driver_sql(
-                explained + sql.replace("%", "%%") if backend == "postgresql" else explained + sql
-            )
+            rows = tx.exec_driver_sql(explained + compiled.string, values)
             return "\n".join(str(row[-1]) for row in rows)
 
     return explain
@@ -46,36 +45,38 @@ def _reads_all(plan: str) -> bool:
 
 
 @pytest.mark.parametrize("order", ["ASC", "DESC"])
-def test_an_index_gives_every_order(plan, order):
+def test_an_index_gives_every_order(plan, order, backend):
     """First pages, later pages and the rows at an offset come in order out of an index: nothing is sorted."""
     example = Iso(id="0", name="0")
     for field in ("", *SORT_FIELDS):
         shape = queries.Shape(field, order, (), False)
         key = getattr(example, field) if field else 1
         for statement, bound in (
-            (queries.page_statement(shape, after=False), {"limit": 20}),
-            (queries.page_statement(shape, after=True), {"limit": 20, "after_key": key, "after_seq": 7}),
-            (queries.anchor_statement(shape), {"offset": 300}),
+            (queries.page_statement(shape, False, backend), {"limit": 20}),
+            (queries.page_statement(shape, True, backend), {"limit": 20, "after_key": key, "after_seq": 7}),
+            (queries.anchor_statement(shape, backend), {"offset": 90}),
         ):
             found = plan(statement, Listing(sort_by=field, order=order), **bound)
             assert not _is_sorted(found), (field, found)
             assert not _reads_all(found), (field, found)
-            assert f"ix_isos_scope_{field or 'seq'}" in found, (field, found)
+            # In the order of creation PostgreSQL may as well walk the primary key of a small table.
+            indexes = [f"ix_isos_scope_{field}"] if field else ["ix_isos_scope_seq", "isos_pkey"]
+            assert any(index in found for index in indexes), (field, found)
 
 
-def test_an_index_finds_every_filter(plan):
+def test_an_index_finds_every_filter(plan, backend):
     """A filter is looked up together with the scope, for the page, its count and the page after it."""
     for field in FILTER_FIELDS:
         listing = Listing(filters=((field, getattr(Iso(id="0", name="0"), field)),))
         shape = queries.Shape.of(listing)
         for statement, bound in (
-            (queries.page_statement(shape, after=False), {"limit": 20}),
-            (queries.page_statement(shape, after=True), {"limit": 20, "after_seq": 7}),
+            (queries.page_statement(shape, False, backend), {"limit": 20}),
+            (queries.page_statement(shape, True, backend), {"limit": 20, "after_seq": 7}),
             (queries.count_statement(shape), {}),
         ):
             found = plan(statement, listing, **bound)
             assert not _reads_all(found), (field, found)
-            assert "isos" in found and field in found, (field, found)
+            assert field in found, (field, found)
             assert not _is_sorted(found) or field == "id", (field, found)
 
 
@@ -83,9 +84,13 @@ def test_ties_with_the_anchor_are_found_by_their_number(plan, backend):
     """The page after a row reads neither what precedes the row nor its ties before it."""
     shape = queries.Shape("bootable", "ASC", (), False)
     found = plan(
-        queries.page_statement(shape, after=True), Listing(sort_by="bootable"), limit=20, after_key=False, after_seq=300
+        queries.page_statement(shape, True, backend),
+        Listing(sort_by="bootable"),
+        limit=20,
+        after_key=False,
+        after_seq=90,
     )
 
     tie = "bootable=? AND rowid>?" if backend == "sqlite" else "(NOT bootable)"
     ties = [line for line in found.replace("seq>?", "rowid>?").splitlines() if "Cond" in line or "SEARCH" in line]
-    assert sum("seq > 300" in line if backend == "postgresql" else tie in line for line in ties) == 2, found
+    assert sum("seq > '90'" in line if backend == "postgresql" else tie in line for line in ties) == 2, found
