@@ -67,7 +67,7 @@ def _tell_added(path: Path, iso: Iso, *, as_json: bool) -> None:
     if as_json:
         _json_line({"path": _text(path), "iso": iso})
     elif terminal.is_terminal():
-        boots = f"boots {', '.join(iso.boot_modes)}" if iso.bootable else "not bootable"
+        boots = f"boots {' and '.join(iso.boot_modes)}" if iso.bootable else "not bootable"
         size = terminal.bytes_text(iso.size)
         terminal.line(f"Added {iso.name}  {iso.id}  {iso.os_type_name}, {iso.architecture or '?'}, {boots}, {size}")
     else:
