@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from isobay.osdetect.architecture import architecture_in
 from isobay.osdetect.evidence import FileTree, Finding, gather
 from isobay.osdetect.evidence.filetree import printable
 from isobay.osdetect.evidence.live import read_live_layout
@@ -16,6 +17,7 @@ from isobay.osdetect.rules import Match, Rules
 
 __all__ = ["Detection", "identify"]
 
+X86 = frozenset({"i686", "x86_64"})
 WINDOWS_SERVER = "http://microsoft.com/win/2k"
 
 
@@ -68,6 +70,7 @@ def identify(medium: Medium, files: Files, rules: Rules) -> Detection:
             claims.append(claimed)
     match, claim = _decide(matches, claims)
     if match is not None:
+        match = _for_architecture(match, findings, medium)
         identity = identity_of_system(match.system)
     elif claim is not None:
         identity = claim.identity
@@ -129,6 +132,16 @@ def _decide(matches: list[Match], claims: list[_Claim]) -> tuple[Match | None, _
     return matches[0], None
 
 
+def _for_architecture(match: Match, findings: Iterable[Finding], medium: Medium) -> Match:
+    """Choose among the rules of one system the one for the architecture that files or, after them, boot images name."""
+    told = [finding.architecture for finding in findings if finding.architecture]
+    for architectures in (told[:1], medium.boot_architectures):
+        for rule in (match.rule, *match.others):
+            if rule.architecture in architectures:
+                return Match(match.system, rule)
+    return match
+
+
 def _variant(match: Match | None, claim: _Claim | None) -> str:
     if match is not None and match.rule.variants:
         return match.rule.variants[0]
@@ -136,10 +149,20 @@ def _variant(match: Match | None, claim: _Claim | None) -> str:
 
 
 def _architecture(match: Match | None, findings: Iterable[Finding], medium: Medium) -> str:
-    if match is not None and match.rule.architecture != "all":
-        return match.rule.architecture
-    told = next((finding.architecture for finding in findings if finding.architecture), "")
-    return told or next(iter(medium.boot_architectures), "")
+    """The rule names it, unless what is closer to the medium says otherwise.
+
+    Rules call some media of little-endian POWER ``ppc64``, and some live media of all processors ``x86_64``. So a
+    volume id that says it more exactly wins, and so do boot images for another family of processors.
+    """
+    labelled, boots = architecture_in(medium.volume_id), medium.boot_architectures
+    ruled = match.rule.architecture if match is not None else "all"
+    if ruled == "all":
+        told = next((finding.architecture for finding in findings if finding.architecture), "")
+        return told or labelled or next(iter(boots), "")
+    same_family = ruled in boots or (ruled in X86 and not X86.isdisjoint(boots))
+    if boots and not same_family:
+        return boots[0]
+    return labelled if labelled.startswith(ruled) else ruled
 
 
 def _kind(match: Match | None, known: bool, findings: Iterable[Finding]) -> tuple[bool, bool]:
@@ -159,7 +182,7 @@ def _sentences(
     if match is not None:
         label = printable(medium.volume_id)
         yield f"By libosinfo's rules{version} the volume id “{label}” is one of {match.system.name}."
-        others = [other.system.name for other in matches if other is not match]
+        others = [other.system.name for other in matches if other.system.os_id != match.system.os_id]
         if claim is not None:
             yield claim.finding.says
         if others:

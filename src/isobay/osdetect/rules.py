@@ -29,10 +29,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A system that a medium fits, and the rule that says so."""
+    """A system that a medium fits, and the rule that says so; ``others`` are weaker rules of the same system.
+
+    A system may have one descriptor for the media of several architectures: then the others name those.
+    """
 
     system: System
     rule: MediaRule
+    others: tuple[MediaRule, ...] = ()
 
     @property
     def loose(self) -> bool:
@@ -88,10 +92,10 @@ class Rules:
         ]
         fitting.sort(key=lambda match: match.system.release_date, reverse=True)
         fitting.sort(key=_rank)
-        found: dict[str, Match] = {}
+        found: dict[str, list[Match]] = {}
         for match in fitting:
-            found.setdefault(match.system.os_id, match)
-        return list(found.values())
+            found.setdefault(match.system.os_id, []).append(match)
+        return [Match(same[0].system, same[0].rule, tuple(match.rule for match in same[1:])) for same in found.values()]
 
     def find_tree(self, family: str, version: str, variant: str, arch: str) -> list[tuple[System, TreeRule]]:
         """Return the systems that the fields of a ``.treeinfo`` fit, the more demanding rules first."""

@@ -69,7 +69,7 @@ def read_volume_label(medium: Medium) -> Finding | None:
                 f"The volume id “{label}” is one that this product writes.",
                 product=product,
                 version=version,
-                architecture=architecture_in(label),
+                architecture=architecture_in(label) or architecture_in(medium.application_id),
                 variant=ubuntu_variant(flavour),
                 live=True if re.search(r"\blive\b", label, re.IGNORECASE) else None,
             )
