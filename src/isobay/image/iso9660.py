@@ -84,7 +84,9 @@ class Iso9660Hierarchy:
         for position, window in windows(self._source, directory):
             self._source.spend(len(window) >> 10)
             rest = self._record_stream(directory, position + len(window))
-            for sector in self._sectors_with(window, needles, ignore_case):
+            # the directory's own record leads to a continuation area on most media, and holds no name
+            own = window[0] if position == 0 else 0
+            for sector in self._sectors_with(window, needles, ignore_case, own):
                 for entry in self._entries(directory, self._records(window, sector), rest, sector + SECTOR):
                     if (entry.name.lower() if ignore_case else entry.name) == wanted:
                         return entry
@@ -101,14 +103,14 @@ class Iso9660Hierarchy:
             needles.append(wanted.encode("latin-1", "replace"))
         return needles
 
-    def _sectors_with(self, window: bytes, needles: list[bytes], ignore_case: bool) -> Iterator[int]:
+    def _sectors_with(self, window: bytes, needles: list[bytes], ignore_case: bool, at: int) -> Iterator[int]:
+        """Yield where sectors begin that may hold one of ``needles``, looking from position ``at``."""
         if not needles:
             yield from range(0, len(window), SECTOR)
             return
         text = window.lower() if ignore_case else window
         # a name in a continuation area is not in the record, so records with a CE entry are candidates too
         marks = [*((needle, text) for needle in needles), *([(b"CE\x1c\x01", window)] if self._rocky else [])]
-        at = 0
         while True:
             hits = [hit for needle, where in marks if (hit := where.find(needle, at)) >= 0]
             if not hits:

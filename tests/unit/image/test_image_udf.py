@@ -156,3 +156,43 @@ def test_padding_that_no_file_needs_may_be_missing() -> None:
     """Up to 300 KiB of the volume may be missing when every file is seen to end before it."""
     data = VOLUMES["udf-physical"][: -14 * 2048]
     assert opened_bytes(data).read("/extended.bin") == b"C" * 100
+
+
+def test_a_tag_whose_own_checksum_fails_is_refused() -> None:
+    """The tag's checksum covers what the CRC does not, as the serial number (ECMA-167 3/7.2.3)."""
+    data = bytearray(VOLUMES["udf-physical"])
+    data[(udf_media.START + 5) * 2048 + 6] ^= 1
+    with pytest.raises(ImageError, match="tag checksum of the UDF file entry"):
+        opened_bytes(bytes(data)).read("/embedded.txt")
+
+
+def test_the_highest_sequence_number_prevails() -> None:
+    """Of several logical volume descriptors the one with the highest sequence number counts (ECMA-167 3/8.4.3)."""
+    data = bytearray(VOLUMES["udf-physical"])
+    body = bytearray(data[34 * 2048 + 16 : 34 * 2048 + 16 + 446])
+    for block, number, label in ((35, 9, "NEWEST"), (36, 5, "OLDER")):
+        body[0:4] = number.to_bytes(4, "little")
+        body[68:196] = udf_media.dstring(label, 128)
+        data[block * 2048 : (block + 1) * 2048] = udf_media.tagged(6, block, bytes(body)).ljust(2048, b"\0")
+    data[37 * 2048 : 37 * 2048 + 512] = udf_media.tagged(8, 37, bytes(496))
+    image = opened_bytes(bytes(data))
+    assert image.udf.logical_volume_id == "NEWEST"
+    assert image.volume_id == "NEWEST"
+
+
+def test_a_sequence_may_go_on_elsewhere_and_must_end() -> None:
+    """A volume descriptor pointer leads to the rest of the sequence (ECMA-167 3/10.3); one to itself is an error."""
+    data = bytearray(VOLUMES["udf-physical"])
+    data[100 * 2048 : 102 * 2048] = data[34 * 2048 : 36 * 2048]
+
+    def point(place: int, target: int) -> None:
+        body = (2).to_bytes(4, "little") + (4 * 2048).to_bytes(4, "little") + target.to_bytes(4, "little")
+        data[place * 2048 : (place + 1) * 2048] = udf_media.tagged(3, place, body).ljust(2048, b"\0")
+
+    point(34, 100)
+    point(50, 100)
+    assert opened_bytes(bytes(data)).udf.volume_id == "UDF_TEST"
+    point(34, 34)
+    point(50, 50)
+    with pytest.raises(ImageError, match="no logical volume descriptor"):
+        opened_bytes(bytes(data))
