@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -21,7 +20,7 @@ from isobay.telemetry.logs import configure
 if TYPE_CHECKING:  # the command line builds everything but the web application, and starts without it
     from isobay.http.paths import ASGIApp
 
-THREADS = 8
+THREADS = 4
 
 
 class Isobay(Struct, frozen=True):
@@ -92,6 +91,7 @@ def web_application(built: Isobay) -> ASGIApp:
     """Build the web application over what is built."""
     from isobay.http.application import application
     from isobay.http.services import Services
+    from isobay.http.threads import Threads
     from isobay.telemetry.metrics import Metrics
 
     return application(
@@ -103,7 +103,7 @@ def web_application(built: Isobay) -> ASGIApp:
             keys=built.keys,
             records=built.records,
             metrics=Metrics(),
-            threads=ThreadPoolExecutor(THREADS, thread_name_prefix="isobay"),
+            threads=Threads(THREADS),
             is_ready=built.catalog.answers,
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Protocol
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ class Content(Struct, frozen=True):
 
     name: str
     size: int
-    chunks: Iterator[bytes]
+    chunks: Generator[bytes]
 
 
 class Engine(Protocol):

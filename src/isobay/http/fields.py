@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import NODEFAULT, Struct
@@ -10,6 +11,7 @@ from msgspec import NODEFAULT, Struct
 from isobay.errors import InvalidFieldsError
 
 T = TypeVar("T", bound=Struct)
+QUERY_LENGTH = 16_384
 
 
 def read_body(body: bytes, wanted: type[T]) -> T:
@@ -38,6 +40,13 @@ def read_body(body: bytes, wanted: type[T]) -> T:
     if problems:
         raise InvalidFieldsError(dict(sorted(problems.items())))
     return wanted(**values)
+
+
+def read_query(query: bytes) -> list[tuple[str, str]]:
+    """Read a query string. Raises InvalidFieldsError for one that is far too long."""
+    if len(query) > QUERY_LENGTH:
+        raise InvalidFieldsError({"query": f"must have at most {QUERY_LENGTH} bytes"})
+    return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
 
 
 def readable(error: msgspec.ValidationError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from litestar import Request, Response, get
@@ -23,8 +22,7 @@ def healthz() -> Response[bytes]:
 async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The process can do its work: the catalogue answers."""
     services: Services = request.app.state.services
-    loop = asyncio.get_running_loop()
-    if await loop.run_in_executor(services.threads, services.is_ready):
+    if await services.threads.run(services.is_ready):
         return Response(b'{"status":"ready"}', media_type=JSON)
     return answer(UnavailableError("The catalogue does not answer. See the log of isobay."))
 
@@ -33,6 +31,5 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Prometheus' text format."""
     services: Services = request.app.state.services
-    loop = asyncio.get_running_loop()
-    text = await loop.run_in_executor(services.threads, services.metrics.text)
+    text = await services.threads.run(services.metrics.text)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -9,7 +9,7 @@ from isobay.catalog import FILTER_FIELDS
 from isobay.errors import InvalidFieldsError
 from isobay.http.endpoint import Call, Endpoints, Reply
 from isobay.http.environments import environment_parameters
-from isobay.http.fields import read_body
+from isobay.http.fields import read_body, read_query
 from isobay.http.lists import TEXT, ListOf
 from isobay.http.tasks import started
 from isobay.model import Iso, IsoEdit, IsoFile
@@ -155,7 +155,7 @@ def get_iso_file(call: Call) -> Reply:
 
 
 def _inner_path(call: Call) -> str:
-    given = dict(call.query)
+    given = dict(read_query(call.query))
     if unknown := given.keys() - {"path"}:
         raise InvalidFieldsError(dict.fromkeys(sorted(unknown), "is not a parameter here; there is path"))
     path = given.get("path", "/")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,11 +11,13 @@ from msgspec import Struct
 
 from isobay.errors import InvalidFieldsError
 from isobay.http.endpoint import Call, Reply
+from isobay.http.fields import read_query
 from isobay.model import Listing, Page
 from isobay.model.listing import FilterValue
 
 DEFAULT_PAGE_SIZE = 100
 VALUE_LENGTH = 1024
+QUERIES_KEPT = 256
 TEXT = r"^[^\x00]*$"
 _LARGEST = (1 << 63) - 1
 _CONTROLS = ("page_number", "page_size", "sort_by", "sort_order", "cursor", "search")
@@ -41,6 +44,8 @@ class ListOf:
         self.fields = {fields[name].encode_name: (name, _scalar(fields[name].type)) for name in chosen}
         self.searched = [name for name in ("name", "description") if name in fields]
         self.has_cursor = cursor
+        # Callers ask the same questions again and again, and what a question means depends on nothing else.
+        self._read = lru_cache(QUERIES_KEPT)(self._understand)
 
     def parameters(self) -> tuple[dict[str, Any], ...]:
         """The query parameters, for the OpenAPI document."""
@@ -75,9 +80,12 @@ class ListOf:
 
     def read(self, call: Call) -> Listing:
         """Read the query of a call. Raises InvalidFieldsError that names all bad parameters."""
+        return self._read(call.query, call.services.settings.max_page_size)
+
+    def _understand(self, query: bytes, largest: int) -> Listing:
         problems: dict[str, str] = {}
         given: dict[str, str] = {}
-        for name, value in call.query:
+        for name, value in read_query(query):
             if name in given:
                 problems[name] = "is given twice"
             elif len(value) > VALUE_LENGTH or "\0" in value:
@@ -90,7 +98,7 @@ class ListOf:
         problems |= dict.fromkeys(
             unknown, f"is not a parameter or a field; the fields are {', '.join(sorted(self.fields))}"
         )
-        size = _number(given, "page_size", call.services.settings.max_page_size, problems)
+        size = _number(given, "page_size", largest, problems)
         number = _number(given, "page_number", _LARGEST, problems)
         if (number or "cursor" in given) and not size:
             size = DEFAULT_PAGE_SIZE
@@ -136,7 +144,7 @@ class ListOf:
         """The envelope of a whole list, written as it is read: memory does not grow with it."""
         return Reply(stream=self._streamed(listing, pieces))
 
-    def _streamed(self, listing: Listing, pieces: Iterator[list[Any]]) -> Iterator[bytes]:
+    def _streamed(self, listing: Listing, pieces: Iterator[list[Any]]) -> Generator[bytes]:
         count = 0
         yield b'{"data":['
         for items in pieces:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from msgspec import Struct
 
 from isobay.access import Connections, Door, Environments, KeyRing, Records
+from isobay.http.threads import Threads
 from isobay.settings import Settings
 from isobay.telemetry.metrics import Metrics
 
@@ -22,5 +22,5 @@ class Services(Struct, frozen=True):
     keys: KeyRing
     records: Records
     metrics: Metrics
-    threads: ThreadPoolExecutor
+    threads: Threads
     is_ready: Callable[[], bool]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -106,7 +106,7 @@ class LocalEngine:
             stored.close()
             raise
 
-        def chunks() -> Iterator[bytes]:
+        def chunks() -> Generator[bytes]:
             try:
                 yield from image.content(path)
             finally:
