@@ -1,7 +1,7 @@
 """Run the mutation fuzzer: ``python -m tests.fuzz.run --count N --seed S --time``.
 
-With ``--time`` it also fails when one question took longer than 50 ms or the process needed more than 64 MiB of
-Python memory beyond the corpus.
+With ``--time`` it also fails when one question took more than 50 ms of processor time, or the process needed more than
+64 MiB of Python memory beyond the corpus.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from isobay.image import Image, open_image, open_path
 
 SHARED = Path(os.environ.get("ISOBAY_SHARED", Path(__file__).parents[4] / "shared"))
 READS, BYTES = 8, 1024 * 1024
+MEMORY = 8 * 1024 * 1024
 
 
 class Counted:
@@ -71,7 +73,11 @@ def test_twenty_thousand_files_cost_no_more(command: tuple[str, ...], tmp_path: 
     assert counted.bytes < BYTES
     assert image.read("/pool/19/file-0999") == b"found"
     assert counted.reads <= 2 * READS
-    assert sum(1 for _ in image.walk()) == 20_021
+    tracemalloc.start()
+    assert sum(1 for _ in image.tree(image.tree_names[-2]).walk()) == 20_021
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < MEMORY
 
 
 def test_one_directory_of_twenty_thousand_files_is_listed_lazily(tmp_path: Path, run_tool) -> None:

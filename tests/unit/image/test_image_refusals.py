@@ -156,3 +156,12 @@ def test_a_size_that_is_not_true_is_an_image_error(path_of) -> None:
     with pytest.raises(ImageError) as caught:
         open_image(lambda offset, size: data[:60_000][offset : offset + size], len(data))
     assert caught.value.context["reason"] == "beyond-end"
+
+
+def test_a_descriptor_with_an_impossible_block_size_is_damaged(path_of) -> None:
+    """Logical blocks have 512, 1024 or 2048 bytes (ECMA-119 6.2.2); anything else is damage, and said so."""
+    data = bytearray(path_of("geniso-plain").read_bytes())
+    data[16 * 2048 + 128 : 16 * 2048 + 132] = b"\3\0\0\3"
+    with pytest.raises(ImageError, match="logical block size of 3 bytes") as caught:
+        open_image(lambda offset, size: bytes(data[offset : offset + size]), len(data))
+    assert caught.value.context["reason"] == "damaged"

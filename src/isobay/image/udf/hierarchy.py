@@ -75,9 +75,8 @@ class UdfHierarchy:
         """Yield the bytes of each file identifier descriptor; they may cross blocks and extents."""
         left = b""
         for piece in pieces(self._source, directory.extents, 0, directory.size, WINDOW):
-            self._source.spend(len(piece) >> 7)
             data = left + piece
-            at = 0
+            at = count = 0
             while at + 38 <= len(data):
                 if data[at : at + 2] != b"\x01\x01":
                     raise damaged("A UDF directory holds something else than file identifiers. The image is damaged.")
@@ -87,6 +86,9 @@ class UdfHierarchy:
                     break
                 yield data[at:end]
                 at = end
+                count += 1
+            # counted by the piece, for looking at one costs less than counting it
+            self._source.spend(1 + count // 2)
             left = data[at:]
         if left.strip(b"\0"):
             raise damaged("A UDF directory ends within a file identifier. The image is damaged.")
