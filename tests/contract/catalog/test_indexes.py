@@ -37,7 +37,17 @@ def plan(shelf, backend):
 
 
 def _is_sorted(plan: str) -> bool:
-    return "TEMP B-TREE" in plan or "Sort  (" in plan
+    """Whether rows are sorted that no limit has cut before."""
+    limits: list[int] = []
+    for line in plan.splitlines():
+        depth = len(line) - len(line.lstrip(" ->"))
+        limits = [limit for limit in limits if limit < depth]
+        if "Limit  (" in line:
+            limits.append(depth)
+        # Under the first limit the streams meet: sorting there is little where each has a limit of its own.
+        if "Sort  (" in line and (len(limits) > 1 or plan.count("Limit  (") == 1):
+            return True
+    return "TEMP B-TREE" in plan
 
 
 def _reads_all(plan: str) -> bool:
@@ -77,7 +87,7 @@ def test_an_index_finds_every_filter(plan, backend):
             found = plan(statement, listing, **bound)
             assert not _reads_all(found), (field, found)
             assert field in found, (field, found)
-            assert not _is_sorted(found) or field == "id", (field, found)
+            assert not _is_sorted(found), (field, found)
 
 
 def test_ties_with_the_anchor_are_found_by_their_number(plan, backend):

@@ -1,0 +1,196 @@
+"""Connections, zones, environments, tasks and the activity log come back as they were given."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from isobay.model import Activity, ApiKey, Connection, ConnectionStatus, Environment, Named, Task, Zone
+
+NOW = "2026-01-01T00:00:00.000000Z"
+
+
+def test_connections_come_back_oldest_first(shelf):
+    """A connection is found by id and by service code, its status can be noted, its parameters are not told."""
+    connections = shelf.catalog.connections
+    with shelf.catalog.writing() as tx:
+        connections.set_status(tx, "connection-2", ConnectionStatus(last_updated="later", reachable=False))
+
+    with shelf.catalog.reading() as tx:
+        one, two = connections.all(tx)
+        assert (connections.get(tx, one.id), connections.by_code(tx, "compute-qc")) == (one, two)
+        assert (connections.get(tx, "nowhere"), connections.by_code(tx, "nothing")) == (None, None)
+        assert connections.count(tx) == 2
+
+    status = ConnectionStatus(last_updated=NOW, reachable=True)
+    assert one == Connection(
+        id="connection-1", service_code="compute-on", name="Compute-On", type="local", status=status
+    )
+    assert two.status == ConnectionStatus(last_updated="later", reachable=False)
+    assert b"never read back" not in msgspec.json.encode([one, two])
+
+
+def test_a_service_code_belongs_to_one_connection(shelf):
+    """Two connections never share the code that stands in the path, and a refused one leaves nothing."""
+    status = ConnectionStatus(last_updated=NOW, reachable=True)
+    again = Connection(id="another", service_code="compute-on", name="", type="local", status=status)
+    with pytest.raises(IntegrityError), shelf.catalog.writing() as tx:
+        shelf.catalog.connections.add(tx, again, {})
+
+    with shelf.catalog.reading() as tx:
+        assert shelf.catalog.connections.count(tx) == 2
+
+
+def test_zones_belong_to_their_connection(shelf):
+    """Zones are listed by name, each connection's its own."""
+    connections = shelf.catalog.connections
+    with shelf.catalog.writing() as tx:
+        for number, name in enumerate(("zone2", "Zone3", "zone1")):
+            connections.add_zone(tx, "connection-1", Zone(id=f"zone-{number}", name=name))
+        connections.add_zone(tx, "connection-2", Zone(id="zone-9", name="zone1"))
+
+    with shelf.catalog.reading() as tx:
+        assert [zone.name for zone in connections.zones(tx, "connection-1")] == ["Zone3", "zone1", "zone2"]
+        assert connections.zones(tx, "connection-2") == [Zone(id="zone-9", name="zone1")]
+        assert connections.zones(tx, "nowhere") == []
+
+
+def test_environments_come_back_as_they_were_given(shelf):
+    """An environment is listed, got, chosen by id and edited; its name is taken in its connection only."""
+    environments = shelf.catalog.environments
+    edited = Environment(
+        id="environment-1",
+        name="renamed",
+        description="Ünïcode",
+        service_connection=Named("connection-1", "Compute-On"),
+        membership="ALL_ORG_USERS",
+        creation_date=NOW,
+    )
+    with shelf.catalog.writing() as tx:
+        environments.update(tx, edited)
+
+    with shelf.catalog.reading() as tx:
+        assert environments.get(tx, "environment-1") == edited
+        assert [found.name for found in environments.all(tx)] == ["renamed", "beside", "elsewhere"]
+        assert [found.name for found in environments.all(tx, ["environment-3", "nowhere"])] == ["elsewhere"]
+        assert environments.all(tx, []) == []
+        assert environments.get(tx, "nowhere") is None
+        assert environments.is_taken(tx, "connection-1", "renamed")
+        assert not environments.is_taken(tx, "connection-1", "here")
+        assert not environments.is_taken(tx, "connection-2", "renamed")
+
+
+def test_an_environment_that_holds_isos_stays(shelf):
+    """The ISOs of an environment are counted, and it cannot be forgotten before they are gone."""
+    environments = shelf.catalog.environments
+    private, public = shelf.add("beside"), shelf.add("beside", visibility="public")
+    with shelf.catalog.reading() as tx:
+        assert environments.iso_count(tx, "environment-2") == 2
+    with pytest.raises(IntegrityError), shelf.catalog.writing() as tx:
+        environments.delete(tx, "environment-2")
+    assert shelf.get(public.id, "here") == public
+
+    shelf.delete(private.id)
+    shelf.delete(public.id)
+    with shelf.catalog.writing() as tx:
+        assert environments.iso_count(tx, "environment-2") == 0
+        environments.delete(tx, "environment-2")
+
+    with shelf.catalog.reading() as tx:
+        assert environments.get(tx, "environment-2") is None
+        assert shelf.catalog.places.named(tx, "beside") == []
+
+
+def test_an_environments_keys_lose_it_with_it(shelf):
+    """Forgetting an environment takes the right to enter it from its keys, and leaves the keys."""
+    key = ApiKey(id="key", name="", role="viewer", environments=["environment-1", "environment-2"], created=NOW)
+    with shelf.catalog.writing() as tx:
+        shelf.catalog.keys.add(tx, key, bytes(16), bytes(16))
+        shelf.catalog.environments.delete(tx, "environment-2")
+
+    with shelf.catalog.reading() as tx:
+        assert [found.environments for found in shelf.catalog.keys.all(tx)] == [["environment-1"]]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        Task(id="plain", kind="iso.add", status="PENDING", created=NOW),
+        Task(
+            id="whole",
+            kind="iso.add",
+            status="FAILED",
+            created=NOW,
+            ended="2026-01-01T00:00:01.000000Z",
+            environment_id="environment-1",
+            progress=0.375,
+            message="Ünïcode",
+            bytes_done=1 << 40,
+            bytes_total=(1 << 63) - 1,
+            result={"id": "x", "nested": [1, {"two": None}]},
+            errors=[{"code": 2101, "message": "no image"}],
+        ),
+    ],
+)
+def test_a_task_comes_back_as_it_was_given(shelf, task):
+    """Every field of a task survives, and an unknown id is nothing."""
+    with shelf.catalog.writing() as tx:
+        shelf.catalog.tasks.add(tx, task)
+
+    with shelf.catalog.reading() as tx:
+        assert shelf.catalog.tasks.get(tx, task.id) == task
+        assert shelf.catalog.tasks.get(tx, "unknown") is None
+
+
+def test_only_tasks_that_ended_before_are_forgotten(shelf):
+    """Forgetting counts what it drops, and leaves what runs, what ended later and what ended just then."""
+    ends = {
+        "old": "2026-01-01T00",
+        "older": "2025-12-31T00",
+        "then": "2026-01-02T00",
+        "new": "2026-01-03T00",
+        "runs": "",
+    }
+    with shelf.catalog.writing() as tx:
+        for task_id, ended in ends.items():
+            status = "SUCCESS" if ended else "PENDING"
+            shelf.catalog.tasks.add(tx, Task(id=task_id, kind="k", status=status, created=NOW, ended=ended))
+        assert shelf.catalog.tasks.forget(tx, "2026-01-02T00") == 2
+
+    with shelf.catalog.reading() as tx:
+        left = {task_id for task_id in ends if shelf.catalog.tasks.get(tx, task_id)}
+    assert left == {"then", "new", "runs"}
+
+
+def test_the_log_is_read_newest_first(shelf):
+    """Entries come in pages, newest first even within one moment, of all environments or of those asked for."""
+    given = [
+        Activity(
+            id=f"activity-{number}",
+            created=NOW,
+            operation="iso.edit",
+            key_id="key",
+            key_name="Ünïcode",
+            environment_id=f"environment-{number % 2 + 1}",
+            object_id="iso",
+            object_name="Debian",
+            details={"changed": ["name"], "number": number},
+        )
+        for number in range(7)
+    ]
+    with shelf.catalog.writing() as tx:
+        for activity in given:
+            shelf.catalog.activities.add(tx, activity)
+
+    newest = given[::-1]
+    with shelf.catalog.reading() as tx:
+        page = shelf.catalog.activities.page
+        assert (page(tx, None, 3, 0).items, page(tx, None, 3, 0).total) == (newest[:3], 7)
+        assert page(tx, None, 3, 6).items == newest[6:]
+        assert (
+            page(tx, ["environment-2"], 10, 1).items == [entry for entry in newest if "2" in entry.environment_id][1:]
+        )
+        assert page(tx, ["environment-2"], 1, 0).total == 3
+        assert page(tx, [], 10, 0).items == []
+        assert page(tx, None, 10, 100).total == 7
