@@ -19,7 +19,7 @@ from starlette.routing import Route
 from isobay.model import Iso
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Iso)}
-LISTS = {name for name, field in FIELDS.items() if field.type in (list[str],) or name in ("formats", "boot_modes")}
+LISTS = {name for name, field in FIELDS.items() if field.type == list[str] or name in ("formats", "boot_modes")}
 FLAGS = {name for name, field in FIELDS.items() if field.type is bool or isinstance(field.default, bool)}
 COLUMNS = ", ".join(FIELDS)
 

@@ -16,8 +16,7 @@ import msgspec
 import floor
 import measure
 from isobay.app import build
-from isobay.catalog.isos import FOUND_BY
-from isobay.catalog.tables import isos
+from isobay.catalog.tables import FOUND_BY, isos
 from isobay.model import Iso
 from isobay.settings import Settings
 from measure import beside, report, requests_per_second

@@ -52,10 +52,10 @@ class Door:
         environment, ForbiddenError where it is seen and the right is missing.
         """
         fingerprint, verifier = secrets.hashed(_presented(secret))
-        with self._catalog.reading() as tx:
-            key, place = self._catalog.places.admit(tx, fingerprint, service_code, environment_name)
-        if key is None or not secrets.proves(verifier, key.verifier):
+        admitted = self._catalog.admit(fingerprint, service_code, environment_name)
+        if admitted is None or not secrets.proves(verifier, admitted[0].verifier):
             raise _unknown_key()
+        key, place = admitted
         if place is None or not key.identity.may_enter(place.environment_id):
             raise no_environment(service_code, environment_name)
         roles.require(key.identity, right)

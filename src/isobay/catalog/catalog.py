@@ -12,11 +12,14 @@ from isobay.catalog.activities import Activities
 from isobay.catalog.connections import Connections
 from isobay.catalog.database import Database, reason_of
 from isobay.catalog.environments import Environments
-from isobay.catalog.isos import Isos
-from isobay.catalog.keys import Keys
-from isobay.catalog.places import Places
+from isobay.catalog.isos import Isos, Kept
+from isobay.catalog.keys import KeyRow, Keys
+from isobay.catalog.places import Place, Places
 from isobay.catalog.tasks import Tasks
+from isobay.catalog.unchanged import Unchanged
 from isobay.errors import IsobayError, UnavailableError
+
+REMEMBERED = 4096
 
 
 class Catalog:
@@ -31,6 +34,28 @@ class Catalog:
         self.keys = Keys()
         self.places = Places()
         self.tasks = Tasks()
+        self._unchanged = Unchanged(database.path, REMEMBERED)
+
+    def admit(self, fingerprint: bytes, service_code: str, environment_name: str) -> tuple[KeyRow, Place | None] | None:
+        """The key with this fingerprint and the environment of this name, where there are such.
+
+        It stands before every request, and is remembered while nobody writes.
+        """
+
+        def ask() -> tuple[KeyRow, Place | None] | None:
+            with self.reading() as tx:
+                return self.places.admit(tx, fingerprint, service_code, environment_name)
+
+        return self._unchanged.answer((fingerprint, service_code, environment_name), ask)
+
+    def iso(self, place: Place, iso_id: str) -> Kept | None:
+        """The ISO with this id, if it is seen from the place; remembered while nobody writes."""
+
+        def ask() -> Kept | None:
+            with self.reading() as tx:
+                return self.isos.get(tx, place, iso_id)
+
+        return self._unchanged.answer((place.private_scope, place.public_scope, iso_id), ask)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -62,6 +87,7 @@ class Catalog:
 
     def close(self) -> None:
         """Give every connection back."""
+        self._unchanged.close()
         self._database.close()
 
 

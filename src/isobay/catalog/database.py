@@ -39,6 +39,11 @@ class Database:
         """Whether this is SQLite."""
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def path(self) -> str | None:
+        """The file of a SQLite database."""
+        return self.url.database if self.is_sqlite else None
+
     def _engine(self, **options: Any) -> Engine:
         engine = create_engine(
             self.url, pool_size=POOL_SIZE, max_overflow=POOL_SIZE, pool_pre_ping=not self.is_sqlite, **options

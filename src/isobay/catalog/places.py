@@ -83,7 +83,7 @@ class Places:
 
     def admit(
         self, tx: Connection, fingerprint: bytes, service_code: str, environment_name: str
-    ) -> tuple[KeyRow | None, Place | None]:
+    ) -> tuple[KeyRow, Place | None] | None:
         """The key with this fingerprint, and the environment of this name if there is one.
 
         The key's ``environments`` hold this environment only, and only if it is a member.
@@ -93,7 +93,7 @@ class Places:
             {"fingerprint": fingerprint, "service_code": service_code, "environment_name": environment_name},
         ).first()
         if row is None:
-            return None, None
+            return None
         key = key_row(row[0], row[1], row[2], row[3], frozenset((row[4],)) if row[4] else frozenset())
         return key, _place(row[5:]) if row[5] is not None else None
 

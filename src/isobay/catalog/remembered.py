@@ -32,3 +32,8 @@ class Remembered(Generic[T]):
             self._answers.move_to_end(key)
             while len(self._answers) > self._size:
                 self._answers.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._answers.clear()

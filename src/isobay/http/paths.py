@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 # An application of the ASGI specification 3: (scope, receive, send).
@@ -13,6 +14,7 @@ _OTHER_ROOTS = ("/api/v1/", "/api/v2/")
 _TOP = {"services", "environments", "roles", "api_keys", "tasks", "activity_log"}
 
 
+@lru_cache(1024)
 def normal(path: str) -> str:
     """The path as the handlers have it: below ``/v1``, collections in lower case, no slash at the end."""
     for root in _OTHER_ROOTS:

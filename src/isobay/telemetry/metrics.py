@@ -35,10 +35,17 @@ class Metrics:
             registry=self._registry,
         )
 
+        # Looking a label up costs as much as counting it.
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        counted = self._counted.get((method, route, status))
+        if counted is None:
+            counted = (self.requests.labels(method, route, str(status)), self.seconds.labels(route))
+            self._counted[method, route, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def text(self) -> bytes:
         """All that was counted, in Prometheus' text format."""

@@ -119,8 +119,7 @@ class LocalEngine:
         return self._catalog.answers()
 
     def _kept(self, place: Place, iso_id: str) -> Kept:
-        with self._catalog.reading() as tx:
-            kept = self._catalog.isos.get(tx, place, iso_id)
+        kept = self._catalog.iso(place, iso_id)
         if kept is None:
             raise _missing(iso_id)
         return kept
