@@ -75,14 +75,14 @@ def edit(
 
 
 @app.command()
-def delete(environment: Name, data_dir: DataDir = None) -> None:
+def delete(environment: Name, as_json: Json = False, data_dir: DataDir = None) -> None:
     """Delete an environment. It is refused while the environment holds an ISO."""
     from isobay.access import OPERATOR
 
     with opened(data_dir) as built:
         found = the_only("environments", built.environments.all(OPERATOR), environment)
         built.environments.delete(OPERATOR, found.id)
-        terminal.line(f"Deleted {found.name}" if terminal.is_terminal() else found.id)
+        terminal.deleted(found.id, found.name, as_json=as_json)
 
 
 def _tell_one(environment: Environment, *, as_json: bool) -> None:

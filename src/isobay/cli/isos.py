@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # what is heavy is loaded when a command runs
 app = typer.Typer(
     help="List, show, change and delete the ISOs on the shelf, and read the files inside them.", no_args_is_help=True
 )
-app.command()(files)
 IsoId = Annotated[
     str, typer.Argument(help="The ISO's id, the beginning of its id, or its name.", metavar="ID", show_default=False)
 ]
@@ -190,7 +189,7 @@ def delete(
                 visit.identity, "iso.delete", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
             )
             if not as_json:
-                terminal.line(f"Deleted {iso.name}" if terminal.is_terminal() else iso.id)
+                terminal.deleted(iso.id, iso.name, as_json=False)
         if as_json:
             terminal.json_list(tasks)
 
@@ -199,3 +198,6 @@ def _ask(names: list[str]) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("deletes without asking only with --yes", param_hint="--yes")
     typer.confirm(f"Delete {', '.join(terminal.clean(name) for name in names)} for good?", abort=True, err=True)
+
+
+app.command()(files)

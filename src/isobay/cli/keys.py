@@ -73,6 +73,7 @@ def delete(
     key_id: Annotated[
         str, typer.Argument(help="The key's id, the beginning of it, or its name.", metavar="ID", show_default=False)
     ],
+    as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
     """Take a key back: who holds it is out at once. The last administrator's key stays."""
@@ -81,4 +82,4 @@ def delete(
     with opened(data_dir) as built:
         key = the_only("keys", built.keys.all(OPERATOR), key_id)
         built.keys.delete(OPERATOR, key.id)
-        terminal.line(f"Deleted {key.name}" if terminal.is_terminal() else key.id)
+        terminal.deleted(key.id, key.name, as_json=as_json)

@@ -52,6 +52,14 @@ def json_list(values: Iterable[Any]) -> None:
     sys.stdout.write("[]\n" if opening == "[\n" else "\n]\n")
 
 
+def deleted(object_id: str, name: str, *, as_json: bool) -> None:
+    """Say that an object is gone."""
+    if as_json:
+        json({"id": object_id, "name": name})
+    else:
+        line(f"Deleted {name}" if is_terminal() else object_id)
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows: a table on a terminal, else lines of tab-parted columns without the headings."""
     if not is_terminal():
