@@ -1,0 +1,52 @@
+"""docs/api.md lists the endpoints that there are, and the fields that an ISO has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from isobay.access import ROLES
+from isobay.http.application import ENDPOINTS
+from isobay.http.isos import endpoints as isos
+from isobay.model import Iso
+
+Document = Callable[[str], str]
+Table = Callable[[str, str], list[list[str]]]
+
+
+def test_the_endpoints_of_the_document_are_those_there_are(document: Document) -> None:
+    """Every endpoint stands in the document once as a row, and nothing else does."""
+    rows = re.findall(r"^\| `(GET|POST|PUT|DELETE) (/\S*)` \|", document("docs/api.md"), re.MULTILINE)
+    there = [(each.method, re.sub(r"\{(\w+):str\}", r":\1", each.path)) for each in ENDPOINTS]
+    assert sorted(rows) == sorted(there)
+
+
+def test_every_call_that_the_document_names_exists(document: Document) -> None:
+    """A call named in the running text of any document is an endpoint too."""
+    there = {(each.method, re.sub(r"\{(\w+):str\}", r":\1", each.path)) for each in ENDPOINTS}
+    for path in ("README.md", "docs/api.md", "docs/errors.md", "docs/operating.md", "docs/images.md", "docs/rules.md"):
+        named = set(re.findall(r"`(GET|POST|PUT|DELETE) (/[^`\s]*)`", document(path)))
+        assert named <= there, path
+
+
+def test_every_field_of_an_iso_is_in_the_document(table: Table) -> None:
+    """The table of an ISO's fields has all of them and no other."""
+    named = [name for row in table("docs/api.md", "Field") for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(named) == sorted(field.encode_name for field in msgspec.structs.fields(Iso))
+
+
+def test_the_parameters_of_lists_are_in_the_document(table: Table) -> None:
+    """Every parameter of the list of ISOs that is no field of theirs has a row."""
+    listing = next(each for each in isos.all if each.function.__name__ == "list_isos")
+    fields = {field.encode_name for field in msgspec.structs.fields(Iso)}
+    asked = {each["name"] for each in listing.described.parameters if each["in"] == "query"} - fields
+    named = {name for row in table("docs/api.md", "Parameter") for name in re.findall(r"`(\w+)`", row[0])}
+    assert named == asked
+
+
+def test_the_roles_are_in_the_document(document: Document) -> None:
+    """Every role has a row that says what it may."""
+    for role in ROLES:
+        assert f"\n| {role.name} | " in document("docs/api.md")
