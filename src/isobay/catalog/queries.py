@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
+    FromClause,
     Select,
     asc,
     bindparam,
@@ -145,7 +146,9 @@ def _merged(
     direction = asc if shape.order == "ASC" else desc
     order: list[ColumnElement[Any]] = [direction(literal_column(column.name)) for column in place]
     streams = [
-        select(*columns, *place).where(isos.c.scope_id == bindparam(scope), *_conditions(shape), *beyond)
+        select(*columns, *place).where(
+            isos.c.scope_id == bindparam(scope), *(_conditions(shape) if columns else _indexed(shape, scope)), *beyond
+        )
         for scope in SCOPES
         for beyond in (_after(shape, key) if after else [()])
     ]
@@ -172,8 +175,26 @@ def _sort_column(shape: Shape) -> ColumnElement[Any]:
     return isos.c[shape.sort_by] if shape.sort_by else isos.c.seq
 
 
+def _indexed(shape: Shape, scope: str) -> list[ColumnElement[bool]]:
+    """The conditions for statements that need nothing but indexes: each filter gives the seqs of its own.
+
+    To skip half a million rows of a sorted and filtered list takes a second so, and half a minute where
+    every row is fetched to be filtered.
+    """
+    if shape.search or not shape.sort_by:
+        return _conditions(shape)
+    return [
+        isos.c.seq.in_(select(inner.c.seq).where(inner.c.scope_id == bindparam(scope), _filter(inner, name)))
+        for inner, name in ((isos.alias(), name) for name in shape.filters)
+    ]
+
+
+def _filter(table: FromClause, name: str) -> ColumnElement[bool]:
+    return table.c[name] == bindparam(f"filter_{name}")
+
+
 def _conditions(shape: Shape) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [isos.c[name] == bindparam(f"filter_{name}") for name in shape.filters]
+    conditions: list[ColumnElement[bool]] = [_filter(isos, name) for name in shape.filters]
     if shape.search:
         pattern: ColumnElement[str] = bindparam("search")
         conditions.append(or_(isos.c.name.ilike(pattern, escape="\\"), isos.c.description.ilike(pattern, escape="\\")))

@@ -104,3 +104,16 @@ def test_ties_with_the_anchor_are_found_by_their_number(plan, backend):
     tie = "bootable=? AND rowid>?" if backend == "sqlite" else "(NOT bootable)"
     ties = [line for line in found.replace("seq>?", "rowid>?").splitlines() if "Cond" in line or "SEARCH" in line]
     assert sum("seq > '90'" in line if backend == "postgresql" else tie in line for line in ties) == 2, found
+
+
+def test_a_filtered_offset_is_found_in_indexes_alone(plan, backend):
+    """To skip to an offset of a sorted and filtered list, no row is fetched: on SQLite every index covers."""
+    if backend == "postgresql":
+        needed, refused = "Merge Append", "Seq Scan"
+    else:
+        needed, refused = "COVERING INDEX ix_isos_scope_bootable", "USING INDEX"
+    listing = Listing(sort_by="name", filters=(("bootable", False), ("live", False)))
+    found = plan(queries.anchor_statement(queries.Shape.of(listing), backend), listing, offset=90)
+
+    assert needed in found, found
+    assert refused not in found, found

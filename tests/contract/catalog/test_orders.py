@@ -114,6 +114,18 @@ def test_filters_and_search_join(shelf, rows):
     assert shelf.all(sort_by="name", **asked) == _sorted(expected, "name", "ASC")
 
 
+@pytest.mark.parametrize("filters", [(("bootable", True),), (("bootable", True), ("ready", False))])
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+def test_a_filtered_offset_is_found_cold(shelf, rows, filters, order):
+    """The last page of a sorted and filtered list, asked for first, and each before it, is the right one."""
+    found = [iso for iso in rows if all(getattr(iso, field) == value for field, value in filters)]
+    expected = _sorted(found, "description", order)
+    assert len(expected) > 4
+    for offset in reversed(range(len(expected))):
+        page = shelf.page(limit=3, offset=offset, sort_by="description", order=order, filters=filters)
+        assert (page.items, page.total) == (expected[offset : offset + 3], len(expected))
+
+
 @pytest.mark.parametrize(("field", "value"), [("name", "nobody has it"), ("size", 77), ("os_type_id", "x" * 36)])
 def test_a_value_that_nothing_has_finds_nothing(shelf, rows, field, value):
     """A filter that nothing passes gives an empty list, not an error."""
