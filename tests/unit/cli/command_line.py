@@ -1,0 +1,76 @@
+"""The command line run as people and scripts run it: a process over a data directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SECONDS = 60  # for a process that hangs; none takes a twentieth of it
+
+
+class CommandLine:
+    """Runs ``isobay`` over one data directory."""
+
+    def __init__(self, data_dir: Path, home: Path) -> None:
+        self.data_dir = data_dir
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ISOBAY_", "XDG_", "OSINFO_"))
+        }
+        self.environ = {
+            **kept,
+            "HOME": str(home),
+            "ISOBAY_DATA_DIR": str(data_dir),
+            "TERM": "xterm",
+            "COLUMNS": "140",
+            "PYTHONUTF8": "1",
+        }
+
+    def __call__(self, *arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run with both outputs into pipes."""
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            env={**self.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
+
+    def json(self, *arguments: str | Path) -> Any:
+        """Run with --json; what it printed. Fails unless it ends with 0."""
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def on_terminal(self, *arguments: str | Path, answer: str = "") -> tuple[int, str]:
+        """Run with a terminal on all three sides, and type an answer; the exit code and what was shown."""
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            self.command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=self.environ, close_fds=True
+        ) as process:
+            os.close(theirs)
+            os.write(ours, answer.encode())
+            shown = _all_of(ours)
+            return process.wait(SECONDS), shown
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """The words that start it."""
+        return [sys.executable, "-m", "isobay", *map(str, arguments)]
+
+
+def _all_of(descriptor: int) -> str:
+    """What a terminal shows until nobody writes to it any more, which Linux reports as an error."""
+    shown = b""
+    try:
+        while chunk := os.read(descriptor, 1 << 16):
+            shown += chunk
+    except OSError:
+        pass
+    os.close(descriptor)
+    return shown.decode("utf-8", "replace")

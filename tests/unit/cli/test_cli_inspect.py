@@ -1,0 +1,95 @@
+"""``isobay inspect``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from command_line import CommandLine
+
+
+def test_inspect_tells_a_program_what_an_image_is(isobay: CommandLine, packaged: Mapping[str, Path]) -> None:
+    """With --json the report has the true size, formats, boot modes, boot entries and architecture."""
+    report = isobay.json("inspect", packaged["memtest"])
+    assert report["size"] == packaged["memtest"].stat().st_size
+    assert report["volumeLabel"] == "MT86PLUS_64"
+    assert report["bootModes"] == ["bios", "uefi"]
+    assert [entry["platform"] for entry in report["bootEntries"]] == ["x86", "efi"]
+    assert (report["architecture"], report["architectureWidth"]) == ("x86_64", 64)
+    assert {"iso9660", "eltorito"} <= set(report["formats"])
+
+
+def test_inspect_makes_no_data_directory(isobay: CommandLine, packaged: Mapping[str, Path], tmp_path: Path) -> None:
+    """Without a data directory the rules' cache goes to the user's own cache, and nothing else is written."""
+    cache = tmp_path / "cache"
+    done = isobay("inspect", packaged["grub"], XDG_CACHE_HOME=str(cache))
+    assert done.returncode == 0, done.stderr
+    assert not isobay.data_dir.exists()
+    assert [path.name for path in cache.rglob("*") if path.is_file()] == ["rules.cache"]
+
+
+def test_inspect_works_where_nothing_can_be_written(isobay: CommandLine, packaged: Mapping[str, Path]) -> None:
+    """Where no cache can be made the report is the same."""
+    done = isobay("inspect", packaged["grub"], XDG_CACHE_HOME="/proc/none", HOME="/proc/none")
+    assert done.returncode == 0, done.stderr
+    assert "Bootable\tbios\n" in done.stdout
+
+
+def test_inspect_finds_the_system_and_says_how(hostile: Path, isobay: CommandLine) -> None:
+    """An image with .disk/info is named, and a sentence says from what."""
+    system = isobay.json("inspect", hostile)["os"]
+    assert system["name"].startswith("Ubuntu 24.04")
+    assert any(".disk/info" in sentence for sentence in system["evidence"])
+
+
+def test_all_forms_of_inspect_are_one(isobay: CommandLine, packaged: Mapping[str, Path]) -> None:
+    """Where the option stands makes no difference, nor whether other options are there."""
+    path = packaged["ipxe"]
+    forms = [("--json", path), (path, "--json"), ("--data-dir", isobay.data_dir, "--json", path)]
+    printed = [isobay("inspect", *form).stdout for form in forms]
+    assert printed[0] == printed[1] == printed[2]
+    assert json.loads(printed[0])["volumeLabel"] == "ISOIMAGE"
+
+
+def test_inspect_says_why_a_file_is_no_image(isobay: CommandLine, packaged: Mapping[str, Path], tmp_path: Path) -> None:
+    """A web page, a disk of QEMU, a packed image and a truncated one are refused in one sentence each."""
+    page, disk, packed, short = (tmp_path / name for name in ("page.iso", "disk.iso", "packed.iso", "short.iso"))
+    page.write_text("<!DOCTYPE html><html><body>Please log in</body></html>")
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "1M"], check=True)
+    packed.write_bytes(subprocess.run(["gzip", "-c", str(packaged["grub"])], check=True, capture_output=True).stdout)
+    short.write_bytes(packaged["grub"].read_bytes()[: 1 << 20])
+    for path, said in ((page, "web page"), (disk, "qcow2"), (packed, "gzip"), (short, "truncated")):
+        done = isobay("inspect", path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("isobay: ")
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_what_is_no_file_is_refused_at_once(isobay: CommandLine, tmp_path: Path) -> None:
+    """A missing file ends with 3; a pipe, which nobody writes to, and a directory with 1."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert isobay("inspect", tmp_path / "missing.iso").returncode == 3
+    assert isobay("inspect", pipe).returncode == 1
+    assert "not a regular file" in isobay("inspect", tmp_path).stderr
+
+
+def test_inspect_draws_a_panel_on_a_terminal(isobay: CommandLine, packaged: Mapping[str, Path]) -> None:
+    """On a terminal the facts stand in a panel under the file's name."""
+    code, shown = isobay.on_terminal("inspect", packaged["ipxe"])
+    assert code == 0
+    assert "╭─ /usr/lib/ipxe/ipxe.iso ─" in shown
+    assert "efi, bootable, no emulation" in shown
+
+
+def test_nothing_from_an_image_steers_the_terminal(isobay: CommandLine, hostile: Path) -> None:
+    """Escape sequences in a label or in a file are shown as marks, in a panel and in a pipe."""
+    _, shown = isobay.on_terminal("inspect", hostile)
+    printed = isobay("inspect", hostile).stdout
+    assert "LA�[31mBEL" in shown
+    assert "LA�[31mBEL" in printed
+    assert "\x1b[31m" not in shown + printed

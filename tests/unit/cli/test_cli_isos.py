@@ -1,0 +1,155 @@
+"""``isobay isos``."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from command_line import CommandLine
+
+
+def _names(run: CommandLine, *arguments: str) -> list[str]:
+    return [iso["name"] for iso in run.json("isos", "list", *arguments)]
+
+
+def test_list_takes_what_the_api_takes(filled: CommandLine) -> None:
+    """Filters, search, sorting and a limit choose as they do over the API."""
+    assert _names(filled) == ["memtest86+x64", "ipxe", "grub-rescue-cdrom"]
+    assert _names(filled, "--sort-by", "size", "--order", "DESC", "--limit", "2") == [
+        "memtest86+x64",
+        "grub-rescue-cdrom",
+    ]
+    assert _names(filled, "--search", "RESCUE") == ["grub-rescue-cdrom"]
+    assert _names(filled, "--filter", "architectureWidth=64", "--filter", "volumeLabel=ISOIMAGE") == ["ipxe"]
+    assert _names(filled, "--no-bootable") == []
+
+
+def test_a_list_in_a_pipe_is_lines(filled: CommandLine) -> None:
+    """Columns are parted by tabs, ids are whole, sizes are bytes."""
+    line = filled("isos", "list", "--search", "ipxe").stdout
+    columns = line.rstrip("\n").split("\t")
+    assert len(columns[0]) == 36
+    assert columns[1:] == ["ipxe", "Other (64-bit)", "x86_64", "bios,uefi", "2097152", "ready", "private"]
+
+
+def test_a_list_on_a_terminal_is_a_table(filled: CommandLine) -> None:
+    """A table has headings, short ids that the other commands take, and sizes for people."""
+    _, shown = filled.on_terminal("isos", "list", "--search", "ipxe")
+    row = next(line for line in shown.splitlines() if "ipxe" in line).split()
+    assert "Visibility" in shown
+    assert "2.0 MiB" in shown
+    assert filled.json("isos", "show", row[0])["name"] == "ipxe"
+
+
+def test_a_wrong_field_is_named_with_those_there_are(filled: CommandLine) -> None:
+    """An unknown field and a value of the wrong kind are refused with 1."""
+    unknown = filled("isos", "list", "--filter", "colour=red")
+    wrong = filled("isos", "list", "--filter", "size=large")
+    assert (unknown.returncode, wrong.returncode) == (1, 1)
+    assert "volumeLabel" in unknown.stderr
+    assert "size: expected int" in wrong.stderr
+
+
+def test_an_iso_is_named_by_id_beginning_or_name(filled: CommandLine) -> None:
+    """All three show the same ISO; what fits none ends with 3."""
+    whole = filled.json("isos", "show", "ipxe")
+    assert filled.json("isos", "show", whole["id"]) == whole
+    assert filled.json("isos", "show", whole["id"][:13]) == whole
+    assert filled("isos", "show", whole["id"][:3]).returncode == 3
+    assert filled("isos", "show", "ipx").returncode == 3
+
+
+def test_a_name_of_two_names_neither(shelf: CommandLine) -> None:
+    """Where two ISOs have a name, it is refused and the id asked for."""
+    assert shelf("isos", "edit", "ipxe", "--name", "memtest86+x64").returncode == 0
+    done = shelf("isos", "delete", "memtest86+x64", "--yes")
+    assert done.returncode == 1
+    assert "give the whole id" in done.stderr
+    assert len(_names(shelf)) == 3
+
+
+def test_edit_changes_what_is_named_and_no_more(shelf: CommandLine) -> None:
+    """The options change their fields, and all else but the date stays."""
+    before = shelf.json("isos", "show", "ipxe")
+    options = [
+        "--description",
+        "boots from the network",
+        "--os-type",
+        "other linux (64-BIT)",
+        "--public",
+        "--extractable",
+    ]
+    after = shelf.json("isos", "edit", "ipxe", *options)
+    changed = {name: value for name, value in after.items() if before[name] != value}
+    changed.pop("updated")
+    assert changed.pop("osTypeId")
+    assert changed == {
+        "description": "boots from the network",
+        "osTypeName": "Other Linux (64-bit)",
+        "availablePublicly": True,
+        "visibility": "public",
+        "extractable": True,
+    }
+    assert shelf.json("isos", "show", "ipxe") == after
+
+
+def test_edit_refuses_what_the_api_refuses(filled: CommandLine) -> None:
+    """An empty name ends with 1, an unknown OS type with 3, and no change at all is wrong usage."""
+    assert filled("isos", "edit", "ipxe", "--name", "").returncode == 1
+    unknown = filled("isos", "edit", "ipxe", "--os-type", "Windows 3.1 for")
+    assert unknown.returncode == 3
+    assert filled("isos", "edit", "ipxe").returncode == 2
+
+
+def test_delete_asks_people_and_wants_a_word_of_scripts(shelf: CommandLine) -> None:
+    """A script without --yes deletes nothing; a person's no deletes nothing; yes deletes the row and the bytes."""
+    objects = lambda: len(list(shelf.data_dir.glob("objects/??/*.iso")))  # noqa: E731 -- counted three times
+    assert shelf("isos", "delete", "ipxe").returncode == 2
+    assert shelf.on_terminal("isos", "delete", "ipxe", answer="n\n")[0] == 1
+    assert objects() == 3
+    assert shelf.on_terminal("isos", "delete", "ipxe", answer="y\n")[0] == 0
+    assert objects() == 2
+    assert shelf("isos", "delete", "grub-rescue-cdrom", "nothing", "--yes").returncode == 3
+    assert _names(shelf) == ["memtest86+x64", "grub-rescue-cdrom"]
+
+
+def test_files_inside_are_listed_and_read(filled: CommandLine, tmp_path: Path) -> None:
+    """A directory is listed, a file goes into a pipe as it is, and --output saves it; all agree on the bytes."""
+    sizes = {each["name"]: each["size"] for each in filled.json("isos", "files", "ipxe")}
+    saved = tmp_path / "isolinux.bin"
+    assert filled("isos", "files", "ipxe", "/isolinux.bin", "--output", saved).returncode == 0
+    piped = subprocess.run(
+        filled.command("isos", "files", "ipxe", "isolinux.bin"), env=filled.environ, capture_output=True, check=True
+    )
+    assert saved.read_bytes() == piped.stdout
+    assert len(piped.stdout) == sizes["isolinux.bin"] == 38912
+    assert [path.name for path in tmp_path.iterdir()] == ["isolinux.bin"]
+    assert filled("isos", "files", "ipxe", "/none").returncode == 3
+
+
+def test_names_and_text_inside_do_not_steer_the_terminal(shelf: CommandLine, hostile: Path) -> None:
+    """Escape sequences in names and in text are shown as marks on a terminal, and a binary file is refused there."""
+    shelf("add", hostile)
+    _, listed = shelf.on_terminal("isos", "files", "hostile")
+    _, shown = shelf.on_terminal("isos", "files", "hostile", "/plain.txt")
+    code, refused = shelf.on_terminal("isos", "files", "hostile", "/binary")
+    assert "na�]0;owned�me.txt" in listed
+    assert "text�[31m and more" in shown
+    assert (code, "--output" in refused) == (1, True)
+    assert not any("\x1b]0" in each or "\x1b[31m" in each for each in (listed, shown, refused))
+
+
+def test_a_reader_that_goes_away_is_no_error_to_show(filled: CommandLine) -> None:
+    """A pipe closed before everything is read leaves standard error empty."""
+    with subprocess.Popen(
+        filled.command("isos", "files", "memtest86+x64", "/boot/floppy.img"),
+        env=filled.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode != 0
