@@ -15,7 +15,6 @@ from isobay.errors import SettingsError
 from isobay.inspection import RulesShelf
 from isobay.objects import DiskObjects
 from isobay.settings import Settings
-from isobay.telemetry.logs import configure
 
 if TYPE_CHECKING:  # the command line builds everything but the web application, and starts without it
     from isobay.http.paths import ASGIApp
@@ -82,6 +81,8 @@ def build(settings: Settings) -> Isobay:
 
 def web() -> ASGIApp:
     """Build everything from the environment: what each of several server processes calls."""
+    from isobay.telemetry.logs import configure  # takes as long to load as a quick command takes to run
+
     settings = Settings.load()
     configure(settings.log_level, settings.log_format)
     return web_application(build(settings))
