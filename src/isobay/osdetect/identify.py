@@ -123,7 +123,7 @@ def _decide(matches: list[Match], claims: list[_Claim]) -> tuple[Match | None, _
         return (matches[0] if matches else None), None
     claim = claims[0]
     for match in matches:
-        if not match.system.placeholder and _agrees(match, claim):
+        if _agrees(match, claim):
             return match, claim
     if not matches:
         return None, claim

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from isobay.errors import RulesError
-from isobay.osdetect import Medium, Rules, load_rules, rules_directories
+from isobay.osdetect import Files, Medium, Rules, identify, load_rules, rules_directories
 
 Database = Callable[..., Path]
 A, B = "http://example.com/a/1", "http://example.com/b/1"
@@ -98,6 +98,24 @@ def test_alternatives_at_the_top_need_no_common_start(database: Database) -> Non
     rules = load_rules([database("d", {"os/e/a.xml": (A, media(volume_id="AAA[|]x|BBB"))})])
     assert short_ids(rules, Medium("BBB-1")) == ["a"]
     assert short_ids(rules, Medium("CCC-1")) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "not_these"),
+    [
+        ("(RHEL|EL)-8", ["RHEL-8", "EL-8-4"], ["CEL-8", "X EL-8"]),
+        ("^SB*C", ["SC", "SBC-1"], ["BC", "XSC"]),
+        (r"A\.B? x{1}$", ["A. x", "A.B x"], ["AxB x", "A.B xx"]),
+        ("[SN]1|ZZ", ["S1", "ZZ-2"], ["1", "AZZ"]),
+    ],
+)
+def test_the_shortcut_for_plain_text_changes_no_answer(
+    database: Database, pattern: str, fits: list[str], not_these: list[str]
+) -> None:
+    """Groups, repeats, escapes and alternatives match what the regular expression says, from the start."""
+    rules = load_rules([database("d", {"os/e/a.xml": (A, media(volume_id=pattern))})])
+    assert [short_ids(rules, Medium(label)) for label in fits] == [["a"]] * len(fits)
+    assert [short_ids(rules, Medium(label)) for label in not_these] == [[]] * len(not_these)
 
 
 def test_a_size_must_be_equal(database: Database) -> None:
@@ -220,3 +238,14 @@ def test_sources_and_version_tell_where_the_rules_come_from(database: Database) 
         ("none", "", 0),
     ]
     assert rules.version == "20260517"
+
+
+@pytest.mark.parametrize(("boots", "chosen"), [((), "x86_64"), (("aarch64",), "aarch64"), (("riscv64",), "riscv64")])
+def test_boot_images_choose_among_the_rules_of_one_system(
+    database: Database, files: Callable[..., Files], boots: tuple[str, ...], chosen: str
+) -> None:
+    """Media of one system with one label for all processors get the rule, or at least the name, of what boots."""
+    body = media("x86_64", volume_id="LIVE-1") + media("aarch64", volume_id="LIVE-1")
+    rules = load_rules([database("d", {"os/e/a.xml": (A, body)})])
+    assert identify(Medium("LIVE-1", boot_architectures=boots), files({}), rules).architecture == chosen
+    assert len(rules.find(Medium("LIVE-1"))) == 1
