@@ -216,15 +216,17 @@ def open_image(read_at: ReadAt, size: int, *, allow_truncated: bool = False) -> 
 
 
 def _check_whole(image: Image, source: Source) -> None:
-    """Raise ImageError ``truncated`` when the volume ends behind the file.
+    """Raise ImageError ``truncated`` when the volume, or a boot partition appended to it, ends behind the file.
 
     Up to ``PADDING`` bytes may be missing when every file of the tree is seen to end before the file does; a tree
     too large to see within one call's work counts as truncated.
     """
-    claimed = max(image.primary.size if image.primary else 0, image.udf.size if image.udf else 0)
+    volume = max(image.primary.size if image.primary else 0, image.udf.size if image.udf else 0)
+    appended = _appended_end(image, volume)
+    claimed = max(volume, appended)
     if claimed <= image.size:
         return
-    if claimed - image.size <= PADDING:
+    if appended <= image.size and volume - image.size <= PADDING:
         try:
             if _ends_inside(image, source):
                 return
@@ -237,6 +239,18 @@ def _check_whole(image: Image, source: Source) -> None:
         volume_size=claimed,
         size=image.size,
     )
+
+
+def _appended_end(image: Image, volume: int) -> int:
+    """Return where the partitions end that hold El Torito boot images behind the volume; 0 when there are none."""
+    spans = [
+        (part.start * 512, (part.start + part.count) * 512) for part in (image.mbr.partitions if image.mbr else ())
+    ]
+    if image.gpt:
+        size = image.gpt.sector_size
+        spans += [(part.first * size, (part.last + 1) * size) for part in image.gpt.partitions]
+    boots = [entry.offset for entry in (image.boot.entries if image.boot else ()) if entry.bootable]
+    return max((end for start, end in spans if start >= volume and start in boots), default=0)
 
 
 def _ends_inside(image: Image, source: Source) -> bool:
