@@ -50,12 +50,13 @@ class Anchor(Struct, frozen=True):
 
 
 class Shape(Struct, frozen=True):
-    """What of a listing decides its SQL; the rest is bound."""
+    """What of a listing decides its SQL; the rest is bound. ``few``: its filters leave little to sort."""
 
     sort_by: str
     order: SortOrder
     filters: tuple[str, ...]
     search: bool
+    few: bool = False
 
     @classmethod
     def of(cls, listing: Listing) -> Shape:
@@ -114,14 +115,14 @@ def page_statement(shape: Shape, after: bool, dialect: str) -> CompoundSelect[An
     In the order of creation the seq is the sort value, and stands there once.
     """
     limit = bindparam("limit", type_=BigInteger)
-    return _merged(shape, (isos.c.record,), after, limit if dialect == "postgresql" else None).limit(limit)
+    return _merged(shape, (isos.c.record,), after, limit, dialect).limit(limit)
 
 
 @lru_cache(SHAPES_KEPT)
 def anchor_statement(shape: Shape, dialect: str) -> CompoundSelect[Any]:
     """The (sort value, seq), or the seq alone, of the row at an offset, read from the index alone."""
     offset = bindparam("offset", type_=BigInteger)
-    return _merged(shape, (), False, offset + 1 if dialect == "postgresql" else None).limit(1).offset(offset)
+    return _merged(shape, (), False, offset + 1, dialect).limit(1).offset(offset)
 
 
 @lru_cache(SHAPES_KEPT)
@@ -132,14 +133,14 @@ def count_statement(shape: Shape) -> Select[int]:
 
 
 def _merged(
-    shape: Shape, columns: tuple[ColumnElement[Any], ...], after: bool, reach: ColumnElement[int] | None
+    shape: Shape, columns: tuple[ColumnElement[Any], ...], after: bool, reach: ColumnElement[int], dialect: str
 ) -> CompoundSelect[Any]:
-    """The scopes' streams in one order. With ``reach``, the rows needed of each, every stream is ordered itself.
+    """The scopes' streams in one order; ``reach`` is how many rows are needed of each.
 
     SQLite merges streams in the order of their index unasked, and would sort them if asked; PostgreSQL
     sorts all that they hold unless each is ordered and ends.
     """
-    key = _sort_column(shape)
+    key = _sort_column(shape, dialect)
     place = [key.label("sort_key")]
     if shape.sort_by:  # else it is there: by two names of one column PostgreSQL would sort all rows
         place.append(isos.c.seq.label("row_seq"))
@@ -152,7 +153,7 @@ def _merged(
         for scope in SCOPES
         for beyond in (_after(shape, key) if after else [()])
     ]
-    if reach is not None:
+    if dialect == "postgresql":
         streams = [stream.order_by(*order).limit(reach) for stream in streams]
     return union_all(*streams).order_by(*order)
 
@@ -171,8 +172,13 @@ def _after(shape: Shape, key: ColumnElement[Any]) -> list[tuple[ColumnElement[bo
     return [(key == anchor, later), (beyond(key, anchor),)]
 
 
-def _sort_column(shape: Shape) -> ColumnElement[Any]:
-    return isos.c[shape.sort_by] if shape.sort_by else isos.c.seq
+def _sort_column(shape: Shape, dialect: str) -> ColumnElement[Any]:
+    if not shape.sort_by:
+        return isos.c.seq
+    if shape.few and dialect == "sqlite":
+        # The plus keeps SQLite from walking the sort's index to look for the few; it sorts what the filter's gives.
+        return literal_column(f"+isos.{shape.sort_by}", isos.c[shape.sort_by].type)
+    return isos.c[shape.sort_by]
 
 
 def _indexed(shape: Shape, scope: str) -> list[ColumnElement[bool]]:
@@ -181,7 +187,7 @@ def _indexed(shape: Shape, scope: str) -> list[ColumnElement[bool]]:
     To skip half a million rows of a sorted and filtered list takes a second so, and half a minute where
     every row is fetched to be filtered.
     """
-    if shape.search or not shape.sort_by:
+    if shape.search or shape.few or not shape.sort_by:
         return _conditions(shape)
     return [
         isos.c.seq.in_(select(inner.c.seq).where(inner.c.scope_id == bindparam(scope), _filter(inner, name)))

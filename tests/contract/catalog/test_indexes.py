@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -18,12 +19,12 @@ def plan(shelf, backend):
     place = shelf.place()
     scopes = {"private_scope": place.private_scope, "public_scope": place.public_scope}
 
-    def explain(statement, listing: Listing, **bound) -> str:
+    def explain(statement, listing: Listing, off=("seqscan", "bitmapscan", "sort"), **bound) -> str:
         values = {**scopes, **queries.values_of(listing), **bound}
         with shelf.catalog.reading() as tx:
             if backend == "postgresql":
                 # On a table of this size reading and sorting all of it is right: the question is what an index can do.
-                for step in ("ANALYZE isos", *(f"SET enable_{way} = off" for way in ("seqscan", "bitmapscan", "sort"))):
+                for step in ("ANALYZE isos", *(f"SET enable_{way} = off" for way in off)):
                     tx.execute(text(step))
             compiled = statement.compile(tx.engine)
             values = compiled.construct_params(values)
@@ -117,3 +118,13 @@ def test_a_filtered_offset_is_found_in_indexes_alone(plan, backend):
 
     assert needed in found, found
     assert refused not in found, found
+
+
+def test_few_rows_are_sorted_and_not_looked_for(plan, backend):
+    """Where a filter leaves few rows, it is its index that is read, whatever they are sorted by."""
+    listing = Listing(sort_by="size", filters=(("name", "7"),))
+    shape = msgspec.structs.replace(queries.Shape.of(listing), few=True)
+    found = plan(queries.page_statement(shape, False, backend), listing, off=("seqscan", "bitmapscan"), limit=20)
+
+    assert "ix_isos_scope_name" in found, found
+    assert "ix_isos_scope_size" not in found, found
