@@ -18,7 +18,7 @@ def read_body(body: bytes, wanted: type[T]) -> T:
     """Read a JSON object into a struct. Raises InvalidFieldsError that names all bad fields."""
     try:
         given = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidFieldsError({"body": f"is not JSON ({error})"}) from error
     except RecursionError as error:
         raise InvalidFieldsError({"body": "is nested too deeply"}) from error

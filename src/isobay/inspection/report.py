@@ -8,6 +8,7 @@ from isobay.image import Image, ReadAt, open_image
 from isobay.inspection.files import ImageFiles
 from isobay.osdetect import Detection, Medium, Rules, identify
 
+TEXT_LENGTH = 512
 _NARROW = frozenset({"i386", "i486", "i586", "i686", "armv6l", "armv7l", "ppc", "mips", "mipsel", "riscv32"})
 
 
@@ -78,10 +79,10 @@ def report_on(image: Image, rules: Rules) -> Report:
     return Report(
         size=image.size,
         volume_size=image.volume_size,
-        volume_label=_label(image),
-        system_id=medium.system_id,
-        publisher_id=medium.publisher_id,
-        application_id=medium.application_id,
+        volume_label=_readable(_label(image)),
+        system_id=_readable(medium.system_id),
+        publisher_id=_readable(medium.publisher_id),
+        application_id=_readable(medium.application_id),
         formats=image.formats,
         bootable=image.bootable,
         boot_modes=image.boot_modes,
@@ -98,6 +99,11 @@ def _label(image: Image) -> str:
     return image.udf.volume_id if image.udf else ""
 
 
+def _readable(text: str) -> str:
+    """What an image says, without what would move a terminal's cursor or end a database's text."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text[:TEXT_LENGTH])
+
+
 def _boot_entries(image: Image) -> tuple[BootEntry, ...]:
     entries = image.boot.entries if image.boot else ()
     return tuple(
@@ -108,13 +114,13 @@ def _boot_entries(image: Image) -> tuple[BootEntry, ...]:
 
 def _system(found: Detection) -> System:
     return System(
-        id=found.os_id,
-        short_id=found.short_id,
-        name=found.name,
-        version=found.version,
-        variant=found.variant,
+        id=_readable(found.os_id),
+        short_id=_readable(found.short_id),
+        name=_readable(found.name),
+        version=_readable(found.version),
+        variant=_readable(found.variant),
         live=found.live,
         installer=found.installer,
-        evidence=found.evidence,
+        evidence=tuple(_readable(sentence) for sentence in found.evidence),
         matches=tuple(match.system.short_id for match in found.matches),
     )

@@ -14,8 +14,13 @@ Checksums = dict[str, str]
 NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 512
 
-Name = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH, description="The name of the ISO")]
-Description = Annotated[str, Meta(max_length=DESCRIPTION_LENGTH, description="The description of the ISO")]
+Name = Annotated[
+    str,
+    Meta(min_length=1, max_length=NAME_LENGTH, pattern=r"^[^\x00-\x1f\x7f]*$", description="The name of the ISO"),
+]
+Description = Annotated[
+    str, Meta(max_length=DESCRIPTION_LENGTH, pattern=r"^[^\x00]*$", description="The description of the ISO")
+]
 
 
 class Iso(Struct, rename="camel", kw_only=True, frozen=True):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
+from msgspec import ValidationError, convert
+
 from isobay.catalog import Catalog, Place
 from isobay.clock import utc_now
 from isobay.engines.local.os_types import OsTypes
+from isobay.errors import InvalidFieldsError
 from isobay.image import open_path
 from isobay.inspection import Report, RulesShelf, inspect
 from isobay.model import Iso, Zone
-from isobay.model.iso import NAME_LENGTH
+from isobay.model.iso import DESCRIPTION_LENGTH, NAME_LENGTH, Name
 from isobay.objects import Objects, Progress, StoredObject
 
 
@@ -31,6 +34,7 @@ class Adder:
         Raises ImageError for what is no ISO (before anything is copied), SourceError for what cannot be
         read, StorageError where there is no room.
         """
+        name = _checked(name) or _name_of(path)
         with open_path(path):
             pass
         with self._objects.receive_file(path, self._limit, progress) as received:
@@ -41,7 +45,7 @@ class Adder:
                 stored.close()
             with self._catalog.writing() as tx:
                 zones = self._catalog.connections.zones(tx, place.connection_id)
-                iso = self._iso(report, zones, name or _name_of(path), received.sha256)
+                iso = self._iso(report, zones, name, received.sha256)
                 self._catalog.isos.add(tx, place, iso, received.object_id)
         return iso
 
@@ -55,7 +59,7 @@ class Adder:
         return Iso(
             id=str(uuid4()),
             name=name,
-            description=report.os.name or report.volume_label,
+            description=(report.os.name or report.volume_label)[:DESCRIPTION_LENGTH],
             size=report.size,
             ready=True,
             bootable=report.bootable,
@@ -80,6 +84,13 @@ class Adder:
             formats=list(report.formats),
             updated=now,
         )
+
+
+def _checked(name: str) -> str:
+    try:
+        return convert(name, Name) if name else ""
+    except ValidationError as error:
+        raise InvalidFieldsError({"name": str(error).replace("`", "")}) from error
 
 
 def _name_of(path: Path) -> str:
