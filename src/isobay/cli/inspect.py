@@ -12,11 +12,11 @@ import typer
 from isobay.cli import terminal
 from isobay.cli.opening import check_source, source_error
 from isobay.cli.options import DataDir, Json
+from isobay.cli.rule_cache import rules_in_use
 from isobay.settings import Settings
 
-if TYPE_CHECKING:  # both are loaded when the command runs
+if TYPE_CHECKING:  # loaded when the command runs
     from isobay.inspection import BootEntry, Report
-    from isobay.osdetect import Rules
 
 
 def inspect(
@@ -32,7 +32,10 @@ def inspect(
     from isobay.inspection.report import report_on
 
     check_source(path, device=True)
-    rules = _rules(Settings.load(data_dir=data_dir))
+    settings = Settings.load(data_dir=data_dir)
+    # Another account's data directory is no reason to fail.
+    imported = settings.rules_dir if os.access(settings.rules_dir, os.R_OK | os.X_OK) else None
+    rules = rules_in_use(settings, imported)
     try:
         with open_path(path) as image:
             report = report_on(image, rules)
@@ -42,24 +45,6 @@ def inspect(
         terminal.json(report)
     else:
         terminal.facts(str(path), _facts(report))
-
-
-def _rules(settings: Settings) -> Rules:
-    from isobay.osdetect import load_rules, rules_directories
-
-    imported = settings.rules_dir if os.access(settings.rules_dir, os.R_OK | os.X_OK) else None
-    return load_rules(rules_directories(os.environ, imported), _cache(settings))
-
-
-def _cache(settings: Settings) -> Path | None:
-    """Where the rules, once read, are kept: beside the data if that may be written, else in the user's cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or f"{os.environ.get('HOME') or ''}/.cache"
-    directory = settings.cache_dir if os.access(settings.data_dir, os.W_OK | os.X_OK) else Path(home) / "isobay"
-    try:
-        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError:
-        return None  # without a cache the rules are read anew, which costs time and nothing else
-    return directory / "rules.cache"
 
 
 def _facts(report: Report) -> Iterator[tuple[str, object]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.options import DataDir, Json
+from isobay.cli.rule_cache import rules_in_use
 from isobay.errors import SettingsError
 from isobay.settings import Settings
 
@@ -27,7 +27,7 @@ app = typer.Typer(
 def status(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Show the places of the rules, the weakest first, and what each holds."""
     settings = Settings.load(data_dir=data_dir)
-    _tell(settings, _in_use(settings), as_json=as_json)
+    _tell(settings, rules_in_use(settings, settings.rules_dir), as_json=as_json)
 
 
 @app.command("import")
@@ -58,7 +58,7 @@ def update(
     from isobay.cli.releases import fetch, newest
 
     settings = Settings.load(data_dir=data_dir)
-    before = _in_use(settings)
+    before = rules_in_use(settings, settings.rules_dir)
     release = newest(url or settings.rules_url)
     if release.version and release.version <= before.version:
         terminal.say(f"The rules in use are of {before.version}; {release.url} is no newer.")
@@ -71,12 +71,6 @@ def update(
         _tell(settings, _bring_in(archive, settings), as_json=as_json)
 
 
-def _in_use(settings: Settings) -> Rules:
-    from isobay.osdetect import load_rules, rules_directories
-
-    return load_rules(rules_directories(os.environ, settings.rules_dir))
-
-
 def _bring_in(archive: Path, settings: Settings) -> Rules:
     from isobay.osdetect import import_rules
 
@@ -85,7 +79,7 @@ def _bring_in(archive: Path, settings: Settings) -> Rules:
     except OSError as error:
         raise SettingsError(f"{settings.data_dir} cannot be made: {error.strerror}.") from error
     brought = import_rules(archive, settings.rules_dir)
-    rules = _in_use(settings)
+    rules = rules_in_use(settings, settings.rules_dir)
     if not any(source.path == settings.rules_dir for source in rules.sources):
         terminal.say(
             f"The system's own rules, of {rules.version}, are newer than these, of {brought.version}, and win."

@@ -1,0 +1,145 @@
+"""``isobay rules``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from command_line import CommandLine
+
+from isobay.cli.releases import fetch, newest
+from isobay.errors import RulesError
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves a directory and prints nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _served(handler: object) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:  # type: ignore[arg-type] # a partial is one too
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _answering(answer: object) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        do_GET = answer  # noqa: N815 -- http.server's name
+        log_message = _Quiet.log_message
+
+    return Handler
+
+
+def test_update_takes_the_newest_of_a_page(isobay: CommandLine, rules_archive: Path, tmp_path: Path) -> None:
+    """From a page of links the newest by name is brought in, used, and not fetched a second time."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / rules_archive.name).write_bytes(rules_archive.read_bytes())
+    (site / "osinfo-db-20221130.tar.xz").write_bytes(b"never fetched")
+    with _served(partial(_Quiet, directory=str(site))) as url:
+        told = isobay.json("rules", "update", "--url", url)
+        again = isobay("rules", "update", "--url", url)
+    assert told["version"] == "20260517"
+    assert (again.returncode, "no newer" in again.stderr) == (0, True)
+    assert str(isobay.data_dir / "osinfo") in [source["path"] for source in told["sources"] if source["files"]]
+
+
+def test_import_changes_the_rules_and_a_bad_archive_does_not(
+    isobay: CommandLine, rules_archive: Path, tmp_path: Path
+) -> None:
+    """After an import the status has its version, and after a bad one it still has."""
+    assert isobay("rules", "import", rules_archive).returncode == 0
+    bad = tmp_path / "bad.tar.xz"
+    bad.write_bytes(rules_archive.read_bytes()[:5000])
+    done = isobay("rules", "import", bad)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    status = isobay("rules", "status").stdout
+    assert f"{isobay.data_dir}/osinfo\timported\t20260517\t" in status
+
+
+def test_a_page_without_releases_is_refused(tmp_path: Path) -> None:
+    """A page that links to no archive, and one that is not there, are errors that name the address."""
+    with _served(partial(_Quiet, directory=str(tmp_path))) as url:
+        with pytest.raises(RulesError, match="links to no osinfo-db"):
+            newest(url)
+        with pytest.raises(RulesError, match="answers 404"):
+            fetch(f"{url}osinfo-db-20300101.tar.xz", tmp_path / "got", lambda _done, _total: None)
+
+
+def test_the_newest_is_found_by_its_date() -> None:
+    """Links are compared by the date in their names, and read relative to where the page came from."""
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path == "/":
+            handler.send_response(302)
+            handler.send_header("Location", "/libosinfo/index.html")
+            handler.end_headers()
+            return
+        body = b"<a href=\"osinfo-db-20240101.tar.xz\">x</a><a href='osinfo-db-20250606.tar.xz'>y</a>"
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(body + b'<a href="osinfo-db-20250606.tar.xz.asc">signature</a>')
+
+    with _served(_answering(page)) as url:
+        release = newest(url)
+    assert (release.url, release.version) == (f"{url}libosinfo/osinfo-db-20250606.tar.xz", "20250606")
+
+
+def test_a_flood_and_a_stump_are_refused(tmp_path: Path) -> None:
+    """More than 64 MiB are not taken, and fewer bytes than were promised are not enough."""
+
+    def flood(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        try:
+            for _ in range(80):
+                handler.wfile.write(bytes(1 << 20))
+        except ConnectionError:
+            handler.close_connection = True
+
+    def stump(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"x" * 10)
+
+    for answer, said in ((flood, "larger than 64 MiB"), (stump, "ended after 10 of 1000")):
+        with _served(_answering(answer)) as url, pytest.raises(RulesError, match=said):
+            fetch(url, tmp_path / "got", lambda _done, _total: None)
+    assert (tmp_path / "got").stat().st_size == 10
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://example.org/osinfo-db-20260101.tar.xz", "/etc/passwd", "https://"]
+)
+def test_only_web_addresses_are_fetched(url: str, tmp_path: Path) -> None:
+    """An address that is no http or https one is refused before anything is opened."""
+    with pytest.raises(RulesError, match="no address to fetch rules from"):
+        fetch(url, tmp_path / "got", lambda _done, _total: None)
+    assert not (tmp_path / "got").exists()
+
+
+def test_a_redirect_out_of_the_web_is_refused(tmp_path: Path) -> None:
+    """A redirect to a file of this machine is not followed."""
+
+    def away(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "file:///etc/passwd")
+        handler.end_headers()
+
+    with _served(_answering(away)) as url, pytest.raises(RulesError):
+        fetch(url, tmp_path / "got", lambda _done, _total: None)
+    assert not (tmp_path / "got").exists()
