@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
-__all__ = ["LONGEST", "literal_prefix", "matches", "problem_with"]
+__all__ = ["LONGEST", "literal_prefix", "matches", "matches_version", "problem_with"]
 
 LONGEST = 1000  # characters of one pattern; the longest of osinfo-db has 141
 
@@ -70,6 +70,11 @@ def matches(pattern: str | None, text: str) -> bool:
     if not text.startswith(prefix):
         return False
     return whole or _compiled(pattern).match(text) is not None
+
+
+def matches_version(pattern: str | None, version: str) -> bool:
+    """Whether ``pattern`` describes all of ``version``, or all before a dot: ``10`` is 10 and 10.1, never 100."""
+    return pattern is None or _compiled(rf"(?:{pattern})(?:\..*)?").fullmatch(version) is not None
 
 
 def problem_with(pattern: str) -> str:

@@ -13,7 +13,7 @@ from isobay.osdetect.entities import MediaRule, System, TreeRule
 from isobay.osdetect.locations import RuleFile, database_version, winning_files
 from isobay.osdetect.medium import Medium
 from isobay.osdetect.parse import Rows, parse_file
-from isobay.osdetect.pattern import matches
+from isobay.osdetect.pattern import matches, matches_version
 
 __all__ = ["Match", "Rules", "Source", "load_rules"]
 
@@ -103,7 +103,7 @@ class Rules:
             rule
             for rule in map(TreeRule.from_row, self._trees)
             if matches(rule.family, family)
-            and matches(rule.version, version)
+            and matches_version(rule.version, version)
             and matches(rule.variant, variant)
             and matches(rule.arch, arch)
         ]

@@ -42,6 +42,11 @@ TREEINFO = [
     (("Rocky Linux", "10.1"), ("http://rockylinux.org/rocky/10", "Rocky Linux 10", "10")),
     (("AlmaLinux", "10.0"), ("http://almalinux.org/almalinux/10", "AlmaLinux 10", "10")),
     (("AlmaLinux Kitten", "10"), ("http://almalinux.org/almalinux-kitten/10", "AlmaLinux Kitten 10", "10")),
+    (("Fedora", "100"), ("http://fedoraproject.org/fedora/100", "Fedora Linux 100", "100")),
+    (
+        ("Scientific Linux", "7.10"),
+        ("http://scientificlinux.org/scientificlinux/7.10", "Scientific Linux 7.10", "7.10"),
+    ),
     (("Oracle Linux", "9.6"), ("http://oracle.com/ol/9.6", "Oracle Linux 9.6", "9.6")),
 ]
 

@@ -102,7 +102,7 @@ def read_netbsd(tree: FileTree) -> Finding | None:
 
 
 def read_slackware(tree: FileTree) -> Finding | None:
-    """Read the first lines of Slackware's ``ANNOUNCE.15.0``-like file names, and the directory of its packages."""
+    """Slackware's media carry a file named after the release, ``ANNOUNCE.15_0``, and a directory of packages."""
     for name in tree.names(""):
         found = re.fullmatch(r"ANNOUNCE\.(\d+[._]\d+)", name, re.IGNORECASE)
         if found is not None:
