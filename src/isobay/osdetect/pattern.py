@@ -74,7 +74,11 @@ def matches(pattern: str | None, text: str) -> bool:
 
 def matches_version(pattern: str | None, version: str) -> bool:
     """Whether ``pattern`` describes all of ``version``, or all before a dot: ``10`` is 10 and 10.1, never 100."""
-    return pattern is None or _compiled(rf"(?:{pattern})(?:\..*)?").fullmatch(version) is not None
+    if pattern is None:
+        return True
+    numbers = version.split(".")[:5]
+    wholes = [version, *(".".join(numbers[:count]) for count in range(1, len(numbers)))]
+    return any(_compiled(pattern).fullmatch(whole) for whole in wholes)
 
 
 def problem_with(pattern: str) -> str:

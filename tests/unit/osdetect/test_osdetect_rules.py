@@ -249,3 +249,13 @@ def test_boot_images_choose_among_the_rules_of_one_system(
     rules = load_rules([database("d", {"os/e/a.xml": (A, body)})])
     assert identify(Medium("LIVE-1", boot_architectures=boots), files({}), rules).architecture == chosen
     assert len(rules.find(Medium("LIVE-1"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"), [("10", True), ("10.1", True), ("100", False), ("1", False), ("X10", False), ("rc", True)]
+)
+def test_the_version_of_a_tree_is_matched_whole(database: Database, version: str, fits: bool) -> None:
+    """A tree's pattern describes the version up to a dot; flags inside the pattern are no trouble."""
+    body = "<tree><treeinfo><family>F</family><version>(?i)10|RC</version></treeinfo></tree>"
+    rules = load_rules([database("d", {"os/e/a.xml": (A, body)})])
+    assert bool(rules.find_tree("F", version, "", "")) is fits
