@@ -54,5 +54,5 @@ def field_named(kind: type[Struct], names: Iterable[str], shown: str) -> str:
 
 
 def _phrase(error: msgspec.ValidationError) -> str:
-    text = str(error).replace("`", "")
+    text = str(error).replace("`", "").replace("Expected str matching regex", "must match")
     return text[:1].lower() + text[1:]

@@ -86,10 +86,13 @@ def test_inspect_draws_a_panel_on_a_terminal(isobay: CommandLine, packaged: Mapp
     assert "efi, bootable, no emulation" in shown
 
 
-def test_nothing_from_an_image_steers_the_terminal(isobay: CommandLine, hostile: Path) -> None:
-    """Escape sequences in a label or in a file are shown as marks, in a panel and in a pipe."""
-    _, shown = isobay.on_terminal("inspect", hostile)
-    printed = isobay("inspect", hostile).stdout
+def test_nothing_from_an_image_steers_the_terminal(isobay: CommandLine, hostile: Path, tmp_path: Path) -> None:
+    """Escape sequences in a label, in a file or in the path are shown as marks, in a panel and in a sentence."""
+    path = tmp_path / "pa\x1b[31mth.iso"
+    refused = isobay("inspect", path).stderr
+    path.symlink_to(hostile)
+    _, shown = isobay.on_terminal("inspect", path)
     assert "LA�[31mBEL" in shown
-    assert "LA�[31mBEL" in printed
-    assert "\x1b[31m" not in shown + printed
+    assert "pa�[31mth.iso" in shown
+    assert "pa�[31mth.iso" in refused
+    assert "\x1b[31m" not in shown + refused

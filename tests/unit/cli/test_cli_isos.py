@@ -139,6 +139,20 @@ def test_names_and_text_inside_do_not_steer_the_terminal(shelf: CommandLine, hos
     assert not any("\x1b]0" in each or "\x1b[31m" in each for each in (listed, shown, refused))
 
 
+def test_names_given_by_people_do_not_steer_the_terminal(shelf: CommandLine) -> None:
+    """A name with escape sequences is shown with marks in tables, panels, lines and sentences, and whole in JSON."""
+    name = "red\x9b31m\u202edrow"
+    assert shelf("isos", "edit", "ipxe", "--name", name, "--bootable").returncode == 0
+    _, listed = shelf.on_terminal("isos", "list")
+    _, shown = shelf.on_terminal("isos", "show", name)
+    lines = shelf("isos", "list").stdout
+    _, asked = shelf.on_terminal("isos", "delete", name, answer="n\n")
+    for each in (listed, shown, lines, asked):
+        assert "red�31m�drow" in each
+        assert "\x9b" not in each
+    assert name in [iso["name"] for iso in shelf.json("isos", "list")]
+
+
 def test_a_reader_that_goes_away_is_no_error_to_show(filled: CommandLine) -> None:
     """A pipe closed before everything is read leaves standard error empty."""
     with subprocess.Popen(

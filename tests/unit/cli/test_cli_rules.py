@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,12 +26,17 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def _served(handler: object) -> Iterator[str]:
+def _served(handler: object, certificate: Path | None = None) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:  # type: ignore[arg-type] # a partial is one too
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients that go away are what is tested
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/"
+            yield f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}/"
         finally:
             server.shutdown()
             thread.join()
@@ -132,14 +139,43 @@ def test_only_web_addresses_are_fetched(url: str, tmp_path: Path) -> None:
     assert not (tmp_path / "got").exists()
 
 
-def test_a_redirect_out_of_the_web_is_refused(tmp_path: Path) -> None:
-    """A redirect to a file of this machine is not followed."""
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a certificate for 127.0.0.1, with its key in the same file, that this process trusts."""
+    path = tmp_path / "certificate.pem"
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(path)]
+    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+    path.write_text(path.read_text() + (tmp_path / "key.pem").read_text())
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    return path
+
+
+def test_https_never_leads_to_http(certificate: Path, tmp_path: Path) -> None:
+    """Neither a redirect nor a link takes a fetch that began with https to an address without it."""
+    plain = "http://127.0.0.1:1/osinfo-db-20300101.tar.xz"
 
     def away(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(302)
-        handler.send_header("Location", "file:///etc/passwd")
+        handler.send_response(302 if handler.path == "/redirect" else 200)
+        handler.send_header("Location", plain)
         handler.end_headers()
+        handler.wfile.write(f'<a href="{plain}">'.encode())
 
-    with _served(_answering(away)) as url, pytest.raises(RulesError):
+    with _served(_answering(away), certificate) as url:
+        with pytest.raises(RulesError, match="must begin with https://"):
+            fetch(f"{url}redirect", tmp_path / "got", lambda _done, _total: None)
+        with pytest.raises(RulesError, match="must begin with https://"):
+            newest(f"{url}page")
+        fetch(f"{url}page", tmp_path / "got", lambda _done, _total: None)
+    assert (tmp_path / "got").read_text() == f'<a href="{plain}">'
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is fetched from a server whose certificate is not trusted."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/dev/null")
+    served = _served(_answering(lambda handler: handler.send_error(500)), certificate)
+    with served as url, pytest.raises(RulesError, match="certificate verify failed"):
         fetch(url, tmp_path / "got", lambda _done, _total: None)
     assert not (tmp_path / "got").exists()
