@@ -46,7 +46,8 @@ class Explorer:
     def explore(self, mutant: Readable, randomness: random.Random) -> None:
         """Open the mutant and ask about it. Only ImageError may come out of the reader; it ends the question."""
         self.mutant = mutant
-        image = self._ask("open", lambda: open_image(mutant.read_at, mutant.size, allow_truncated=True))
+        partial = randomness.random() < 0.7
+        image = self._ask("open", lambda: open_image(mutant.read_at, mutant.size, allow_truncated=partial))
         if image is None:
             self.refused += 1
             return
