@@ -19,7 +19,9 @@ class CommandLine:
     def __init__(self, data_dir: Path, home: Path) -> None:
         self.data_dir = data_dir
         kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("ISOBAY_", "XDG_", "OSINFO_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ISOBAY_", "XDG_", "OSINFO_", "PYTHON"))
         }
         self.environ = {
             **kept,
