@@ -4,8 +4,8 @@
     ├── InvalidFieldsError      2001  400  fields, parameters or body are wrong; each is named
     ├── UnknownOperationError   2002  400  ``?operation=`` names nothing that can be done here
     ├── WrongStateError         2012  400  the object exists, but not in a state that allows this
-    ├── InUseError              2013  400  something still uses the object; the users are named
-    ├── AlreadyExistsError      2014  400  the name or code is taken
+    ├── ConflictError           2013  409  what is there does not allow it; what stands in the way is named
+    ├── AlreadyExistsError      2014  409  the name or code is taken
     ├── ImageError              2101  400  the bytes are not a readable disk image
     ├── RulesError              2102  400  the operating system rules cannot be read
     ├── SourceError             2103  400  a local file cannot be read or is not allowed
@@ -30,9 +30,9 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AlreadyExistsError",
+    "ConflictError",
     "ForbiddenError",
     "ImageError",
-    "InUseError",
     "InvalidFieldsError",
     "IsobayError",
     "MethodNotAllowedError",
@@ -87,18 +87,18 @@ class WrongStateError(IsobayError):
     status = 400
 
 
-class InUseError(IsobayError):
-    """Something still uses the object; ``context`` names the users."""
+class ConflictError(IsobayError):
+    """What is there does not allow it; what stands in the way is named."""
 
     code = 2013
-    status = 400
+    status = 409
 
 
 class AlreadyExistsError(IsobayError):
     """A unique name or code is taken."""
 
     code = 2014
-    status = 400
+    status = 409
 
 
 class ImageError(IsobayError):

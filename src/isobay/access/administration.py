@@ -12,7 +12,7 @@ from isobay.access.first_start import ZONE
 from isobay.catalog import Catalog
 from isobay.clock import utc_now
 from isobay.engines.interface import Engine
-from isobay.errors import AlreadyExistsError, InUseError, InvalidFieldsError, NotFoundError
+from isobay.errors import AlreadyExistsError, ConflictError, NotFoundError
 from isobay.model import Connection, ConnectionStatus, Environment, Identity, Named, Zone
 from isobay.model.requests import EnvironmentEdit, NewConnection, NewEnvironment
 
@@ -38,17 +38,13 @@ class Environments:
         return found
 
     def create(self, identity: Identity, new: NewEnvironment) -> Environment:
-        """Make an environment. Raises AlreadyExistsError for a name that is taken in the connection."""
+        """Make an environment. Raises NotFoundError for no such connection, AlreadyExistsError for a taken name."""
         with self._catalog.writing() as tx:
             connections = self._catalog.connections.all(tx)
-            if new.service_connection is None and len(connections) != 1:
-                raise InvalidFieldsError({"serviceConnection": "is required, as there are several connections"})
             wanted = new.service_connection.id if new.service_connection else connections[0].id
             connection = next((each for each in connections if each.id == wanted), None)
             if connection is None:
-                raise InvalidFieldsError(
-                    {"serviceConnection": "names no connection; GET /services/connections lists them"}
-                )
+                raise missing("connections", wanted)
             environment = Environment(
                 id=str(uuid4()),
                 name=new.name,
@@ -78,12 +74,12 @@ class Environments:
         return after
 
     def delete(self, identity: Identity, environment_id: str) -> None:
-        """Delete an environment that holds no ISO. Raises InUseError for one that does."""
+        """Delete an environment that holds no ISO. Raises ConflictError for one that does."""
         environment = self.get(identity, environment_id)
         with self._catalog.writing() as tx:
             count = self._catalog.environments.iso_count(tx, environment_id)
             if count:
-                raise InUseError(
+                raise ConflictError(
                     f"The environment {environment.name!r} holds {count} ISOs. "
                     "Delete them first, then the environment.",
                     type="environments",
@@ -125,9 +121,7 @@ class Connections:
         return found
 
     def create(self, identity: Identity, new: NewConnection) -> Connection:
-        """Make a connection. Raises InvalidFieldsError for an unknown type, AlreadyExistsError for a taken code."""
-        if new.type not in self._engines:
-            raise InvalidFieldsError({"type": f"must be one of {', '.join(sorted(self._engines))}"})
+        """Make a connection. Raises AlreadyExistsError for a code that is taken."""
         connection = Connection(
             id=str(uuid4()),
             service_code=new.service_code,

@@ -9,7 +9,7 @@ from isobay.access.administration import missing
 from isobay.access.door import Door
 from isobay.catalog import Catalog
 from isobay.clock import utc_now
-from isobay.errors import ForbiddenError, InUseError, InvalidFieldsError
+from isobay.errors import ConflictError, ForbiddenError, InvalidFieldsError
 from isobay.model import ApiKey, Identity, NewApiKey
 from isobay.model.requests import KeyRequest
 
@@ -47,13 +47,13 @@ class KeyRing:
         with self._catalog.writing() as tx:
             known = {each.id for each in self._catalog.environments.all(tx, key.environments)}
             if unknown := [each for each in key.environments if each not in known or not identity.may_enter(each)]:
-                raise InvalidFieldsError({"environments": f"there is no environment with the id {unknown[0]!r}"})
+                raise missing("environments", unknown[0])
             self._catalog.keys.add(tx, key, *secrets.hashed(secret))
         self._door.record(identity, "api_key.create", object_id=key.id, name=key.name, role=key.role)
         return key
 
     def delete(self, identity: Identity, key_id: str) -> None:
-        """Take a key back. Raises InUseError for the last administrator's: nobody could come in any more."""
+        """Take a key back. Raises ConflictError for the last administrator's: nobody could come in any more."""
         with self._catalog.writing() as tx:
             keys = self._catalog.keys.all(tx)
             key = next((each for each in keys if each.id == key_id), None)
@@ -62,7 +62,7 @@ class KeyRing:
             if not _manages(identity, key):
                 raise ForbiddenError("A key of your role cannot take itself back. Ask an owner or an administrator.")
             if key.role == "administrator" and sum(each.role == "administrator" for each in keys) == 1:
-                raise InUseError(
+                raise ConflictError(
                     f"{key.name!r} is the last administrator's key. Make another before you delete it.",
                     type="api_keys",
                     id=key_id,

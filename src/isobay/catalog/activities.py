@@ -25,9 +25,11 @@ class Activities:
     def page(self, tx: Connection, environments: Collection[str] | None, limit: int, offset: int) -> Page[Activity]:
         """Some entries, newest first: of the given environments (ids), or of all."""
         where = () if environments is None else (activities.c.environment_id.in_(list(environments)),)
+        total = tx.execute(select(func.count()).select_from(activities).where(*where)).scalar_one()
+        if offset >= total:
+            return Page([], total)
         rows = tx.execute(
             select(*_COLUMNS).where(*where).order_by(activities.c.seq.desc()).limit(limit).offset(offset)
         ).mappings()
         items = [Activity(**{**row, "details": msgspec.json.decode(row["details"])}) for row in rows]
-        total = tx.execute(select(func.count()).select_from(activities).where(*where)).scalar_one()
         return Page(items, total)

@@ -45,7 +45,7 @@ class Engine(Protocol):
         """Change an ISO of the place's own environment. ForbiddenError for another's public one."""
 
     def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:
-        """Delete an ISO of the place's own environment. InUseError names the instances that hold it."""
+        """Delete an ISO of the place's own environment."""
 
     def iso_files(self, place: Place, iso_id: str, path: str, limit: int) -> list[IsoFile]:
         """What a directory inside the image holds, at most ``limit`` entries of it."""

@@ -14,7 +14,7 @@ endpoints = Endpoints("administration")
 _connections = ListOf(Connection)
 _roles = ListOf(Role)
 _keys = ListOf(ApiKey)
-_activity = ListOf(Activity, ())
+_activity = ListOf(Activity, (), searched=())
 
 
 @endpoints.add(
@@ -38,7 +38,7 @@ def list_connections(call: Call) -> Reply:
     "Make a service connection",
     returns=Connection,
     body=NewConnection,
-    errors=(400, 401, 403),
+    errors=(400, 401, 403, 409),
 )
 def create_connection(call: Call) -> Reply:
     """For administrators."""
@@ -107,7 +107,7 @@ def list_keys(call: Call) -> Reply:
     return _keys.of(call, call.services.keys.all(identity))
 
 
-@endpoints.add("POST", "/api_keys", "Make a key", returns=NewApiKey, body=KeyRequest, errors=(400, 401, 403))
+@endpoints.add("POST", "/api_keys", "Make a key", returns=NewApiKey, body=KeyRequest, errors=(400, 401, 403, 404))
 def create_key(call: Call) -> Reply:
     """For owners and administrators. The answer is the only place where the secret is seen."""
     identity = call.services.door.identify(call.secret, "manage")
@@ -120,7 +120,7 @@ def create_key(call: Call) -> Reply:
     "Take a key back",
     parameters=(path_parameter("key_id", "The id of the key."),),
     status=204,
-    errors=(400, 401, 403, 404),
+    errors=(401, 403, 404, 409),
     wrapped=False,
 )
 def delete_key(call: Call) -> Reply:

@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from isobay import __version__
 from isobay.errors import IsobayError
 from isobay.http import administration, environments, failures, health, isos, tasks
-from isobay.http.endpoint import JSON, handler
+from isobay.http.endpoint import JSON, handler, options
 from isobay.http.measured import Measured
 from isobay.http.openapi import document
 from isobay.http.paths import ASGIApp, NormalPaths
@@ -41,8 +41,20 @@ def application(services: Services) -> ASGIApp:
     def page() -> Response[bytes]:
         return Response(described_page(), media_type="text/html; charset=utf-8")
 
+    allowed: dict[str, list[str]] = {}
+    for each in ENDPOINTS:
+        allowed.setdefault(each.path, ["OPTIONS"]).extend(["GET", "HEAD"] if each.method == "GET" else [each.method])
     app = Litestar(
-        [*(handler(each) for each in ENDPOINTS), health.healthz, health.readyz, health.metrics, openapi, page],
+        [
+            # First: Litestar makes an OPTIONS of its own for a path that has none, from its first method alone.
+            *(options(*each) for each in allowed.items()),
+            *(handler(each) for each in ENDPOINTS),
+            health.healthz,
+            health.readyz,
+            health.metrics,
+            openapi,
+            page,
+        ],
         openapi_config=None,
         state=State({"services": services}),
         request_max_body_size=services.settings.max_body_bytes,
@@ -52,4 +64,4 @@ def application(services: Services) -> ASGIApp:
             Exception: failures.on_anything,
         },
     )
-    return NormalPaths(Measured(app, services.metrics))
+    return Measured(NormalPaths(app, failures.no_such_path), services.metrics)

@@ -118,6 +118,15 @@ def handler(endpoint: Endpoint) -> HTTPRouteHandler:
     )(handle)
 
 
+def options(path: str, methods: list[str]) -> HTTPRouteHandler:
+    """The handler of OPTIONS for a path: Litestar's own names the methods of one handler, not of the path."""
+
+    async def answer() -> LitestarASGIApp:
+        return Whole(b"", 204, JSON, {"Allow": ", ".join(sorted(methods))})
+
+    return HTTPRouteHandler(path=ROOT + path, http_method="OPTIONS", name=f"OPTIONS {path}", status_code=200)(answer)
+
+
 class Whole:
     """A response whose body is there: Litestar's own costs four times as much, most of it for cookies and such."""
 

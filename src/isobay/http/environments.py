@@ -49,7 +49,12 @@ def list_environments(call: Call) -> Reply:
 
 
 @endpoints.add(
-    "POST", "/environments", "Make an environment", returns=Environment, body=NewEnvironment, errors=(400, 401, 403)
+    "POST",
+    "/environments",
+    "Make an environment",
+    returns=Environment,
+    body=NewEnvironment,
+    errors=(400, 401, 403, 404, 409),
 )
 def create_environment(call: Call) -> Reply:
     """For administrators."""
@@ -78,7 +83,7 @@ def get_environment(call: Call) -> Reply:
     returns=Environment,
     body=EnvironmentEdit,
     parameters=(path_parameter("environment_id", "The id of the environment."),),
-    errors=(400, 401, 403, 404),
+    errors=(400, 401, 403, 404, 409),
 )
 def edit_environment(call: Call) -> Reply:
     """For its owners and administrators."""
@@ -93,7 +98,7 @@ def edit_environment(call: Call) -> Reply:
     "Delete an empty environment",
     parameters=(path_parameter("environment_id", "The id of the environment."),),
     status=204,
-    errors=(400, 401, 403, 404),
+    errors=(401, 403, 404, 409),
     wrapped=False,
 )
 def delete_environment(call: Call) -> Reply:

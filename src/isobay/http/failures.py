@@ -15,7 +15,7 @@ from isobay.errors import (
     NotFoundError,
     TooLargeError,
 )
-from isobay.http.endpoint import JSON
+from isobay.http.endpoint import JSON, Whole
 from isobay.telemetry import logs
 
 
@@ -42,11 +42,21 @@ def on_isobay_error(_request: Request[Any, Any, Any], error: IsobayError) -> Res
     return answer(error, headers)
 
 
+async def no_such_path(scope: Any, receive: Any, send: Any) -> None:
+    """The answer where no endpoint is."""
+    error = _no_endpoint(scope["path"])
+    await Whole(msgspec.json.encode(envelope(error)), error.status, JSON, {})(scope, receive, send)
+
+
+def _no_endpoint(path: str) -> NotFoundError:
+    return NotFoundError(f"There is no endpoint {path!r}. /openapi.json lists those there are.", path=path)
+
+
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """The framework's own refusals."""
     path = request.scope["path"]
     if error.status_code == 404:
-        return answer(NotFoundError(f"There is no endpoint {path!r}. /openapi.json lists those there are.", path=path))
+        return answer(_no_endpoint(path))
     if error.status_code == 405:
         headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
         return answer(

@@ -38,11 +38,17 @@ class Metadata(Struct, rename="camel", kw_only=True, omit_defaults=True):
 class ListOf:
     """A list of one kind of struct: which of its fields can be sorted and filtered by."""
 
-    def __init__(self, kind: type[Struct], names: Sequence[str] | None = None, cursor: bool = False) -> None:
+    def __init__(
+        self,
+        kind: type[Struct],
+        names: Sequence[str] | None = None,
+        cursor: bool = False,
+        searched: Sequence[str] = ("name", "description"),
+    ) -> None:
         fields = {field.name: field for field in msgspec.structs.fields(kind)}
         chosen = names if names is not None else [name for name, field in fields.items() if _scalar(field.type)]
         self.fields = {fields[name].encode_name: (name, _scalar(fields[name].type)) for name in chosen}
-        self.searched = [name for name in ("name", "description") if name in fields]
+        self.searched = [name for name in searched if name in fields]
         self.has_cursor = cursor
         # Callers ask the same questions again and again, and what a question means depends on nothing else.
         self._read = lru_cache(QUERIES_KEPT)(self._understand)
@@ -51,16 +57,18 @@ class ListOf:
         """The query parameters, for the OpenAPI document."""
         names = sorted(self.fields)
         text = {"type": "string", "maxLength": VALUE_LENGTH, "pattern": TEXT}
-        said = [
+        said: list[tuple[str, dict[str, Any], str]] = [
             ("page_number", {"type": "integer", "minimum": 1, "maximum": _LARGEST}, "The page, from 1."),
             (
                 "page_size",
                 {"type": "integer", "minimum": 1, "maximum": 1000},
                 "How many a page; without it the whole list.",
             ),
-            ("sort_by", {"type": "string", "enum": names}, "The field to sort by; without it the order of creation."),
-            ("sort_order", {"type": "string", "enum": ["ASC", "DESC"]}, "The direction."),
         ]
+        if names:
+            by = {"type": "string", "enum": names}
+            said.append(("sort_by", by, "The field to sort by; without it the order of creation."))
+            said.append(("sort_order", {"type": "string", "enum": ["ASC", "DESC"]}, "The direction."))
         if self.searched:
             said.append(("search", text, f"Part of the {' or '.join(self.searched)}, in any case."))
         if self.has_cursor:
@@ -96,7 +104,8 @@ class ListOf:
         ]
         unknown = given.keys() - self.fields.keys() - self._controls()
         problems |= dict.fromkeys(
-            unknown, f"is not a parameter or a field; the fields are {', '.join(sorted(self.fields))}"
+            unknown,
+            f"is not a parameter or a field; there are {', '.join(sorted(self._controls() | self.fields.keys()))}",
         )
         size = _number(given, "page_size", largest, problems)
         number = _number(given, "page_number", _LARGEST, problems)
@@ -166,8 +175,10 @@ class ListOf:
         )
 
     def _controls(self) -> set[str]:
-        absent = {"search"} if not self.searched else set()
-        return set(_CONTROLS) - absent - (set() if self.has_cursor else {"cursor"})
+        absent = set() if self.has_cursor else {"cursor"}
+        absent |= set() if self.searched else {"search"}
+        absent |= set() if self.fields else {"sort_by", "sort_order"}
+        return set(_CONTROLS) - absent
 
     def _value(self, name: str, text: str, problems: dict[str, str]) -> FilterValue:
         kind = self.fields[name][1]

@@ -17,6 +17,7 @@ _SAID = {
     401: "No key, or one that nobody has.",
     403: "A known key without the right.",
     404: "Missing, or not to be seen with this key.",
+    409: "The name or code is taken.",
     413: "The body is larger than the limit.",
 }
 _ERROR = {
@@ -47,6 +48,15 @@ _STARTED = {
         "taskStatus": {"type": "string", "enum": ["PENDING", "SUCCESS", "FAILED"]},
     },
 }
+# What the rooms below demand of fields together, and a struct cannot say.
+_RULES: dict[str, dict[str, Any]] = {
+    "IsoEdit": {"not": {"required": ["visibility", "availablePublicly"]}},
+    "KeyRequest": {
+        "if": {"properties": {"role": {"const": "administrator"}}},
+        "then": {"properties": {"environments": {"maxItems": 0}}},
+        "else": {"required": ["environments"], "properties": {"environments": {"minItems": 1}}},
+    },
+}
 _DESCRIPTION = (
     "CloudMC's REST API for ISOs, served by isobay. The roots /v1, /api/v1 and /api/v2 have the same handlers; "
     "collections are matched without regard to case. Without page_number, page_size and cursor a list is given whole."
@@ -60,6 +70,8 @@ def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components([*named, Metadata], ref_template=_REF)
     for kind in {each.described.body for each in endpoints if each.described.body}:
         schemas[kind.__name__]["additionalProperties"] = False
+    for name, rule in _RULES.items():
+        schemas[name] |= rule
     paths: dict[str, dict[str, Any]] = {}
     for each in endpoints:
         paths.setdefault(ROOT + each.path.replace(":str}", "}"), {})[each.method.lower()] = _operation(each)

@@ -16,14 +16,14 @@ _TOP = {"services", "environments", "roles", "api_keys", "tasks", "activity_log"
 
 @lru_cache(1024)
 def normal(path: str) -> str:
-    """The path as the handlers have it: below ``/v1``, collections in lower case, no slash at the end."""
+    """The path as the handlers have it: below ``/v1``, collections in lower case."""
     for root in _OTHER_ROOTS:
         if path.startswith(root):
             path = f"{ROOT}/{path[len(root) :]}"
             break
     if not path.startswith(f"{ROOT}/"):
         return path
-    parts = path.rstrip("/").split("/")
+    parts = path.split("/")
     # ['', 'v1', collection, …] and ['', 'v1', 'services', code, environment, collection, id, part, …]
     for position in (2, 5, 7, 8):
         if position < len(parts) and (position == 2 or parts[2] == "services"):
@@ -36,8 +36,9 @@ def normal(path: str) -> str:
 class NormalPaths:
     """Wraps the application: rewrites the path, and answers HEAD as GET without the body."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, no_such_path: ASGIApp) -> None:
         self._app = app
+        self._no_such_path = no_such_path
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Pass the request on in its one spelling."""
@@ -45,15 +46,21 @@ class NormalPaths:
             await self._app(scope, receive, send)
             return
         path = normal(scope["path"])
+        if path.endswith("/") and path.startswith(f"{ROOT}/"):
+            # Litestar would take it for the path without the slash: an empty id would be the list.
+            await self._no_such_path(scope, receive, send)
+            return
         if path != scope["path"]:
             scope["path"] = path
             scope["raw_path"] = path.encode("utf-8", "surrogateescape")
         if scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
-        scope = {**scope, "method": "GET"}  # the server's own still says HEAD: it then sends no body
+        asked = scope
+        scope = {**asked, "method": "GET"}  # the server's own still says HEAD: it then sends no body
 
         async def without_body(message: dict[str, Any]) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         await self._app(scope, receive, without_body)
+        asked["route_handler"] = scope.get("route_handler")

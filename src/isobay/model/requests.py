@@ -21,7 +21,7 @@ class Reference(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewEnvironment(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What makes an environment. ``service_connection`` may be left out where there is one connection."""
+    """What makes an environment. Without a ``service_connection`` it is the oldest's."""
 
     name: EnvironmentName
     description: Text = ""
@@ -48,7 +48,7 @@ class NewConnection(Struct, rename="camel", kw_only=True, frozen=True, forbid_un
 
     name: RequiredText
     service_code: EnvironmentName
-    type: RequiredText
+    type: Literal["local"]
     parameters: Annotated[list[Parameter], Meta(max_length=100)] = []
 
 

@@ -116,7 +116,7 @@ def test_an_owner_makes_keys_for_own_environments_alone(service, world):
     """Another's environment is as if it were not there, and administrators' keys stay out of sight."""
     client = service.client(world["keys"]["owner"])
     body = {"name": "k", "role": "viewer", "environments": [world["ids"][FOREIGN]]}
-    assert client.post("/v1/api_keys", json=body).status_code == 400
+    assert client.post("/v1/api_keys", json=body).status_code == 404
     listed = client.get("/v1/api_keys").json()["data"]
     assert {"viewer", "editor", "owner"} >= {key["role"] for key in listed}
     assert all("apiKey" not in key for key in listed)
@@ -162,4 +162,4 @@ def test_the_last_administrators_key_cannot_be_deleted(service):
         if key is not first:
             assert service.client(KEY).delete(f"/v1/api_keys/{key['id']}").status_code == 204
     said = service.client(KEY).delete(f"/v1/api_keys/{first['id']}")
-    assert (said.status_code, said.json()["errors"][0]["code"]) == (400, 2013)
+    assert (said.status_code, said.json()["errors"][0]["code"]) == (409, 2013)

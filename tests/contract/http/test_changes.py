@@ -17,7 +17,7 @@ def iso(service: Service, small_image) -> dict:
 
 def test_what_is_edited_is_told_and_the_rest_stays(service, iso):
     """Name, description, flags and OS type change; everything else is as it was."""
-    os_type = service.get(f"{SEED}/ostypes", search="Debian GNU/Linux 11")[0]
+    os_type = next(each for each in service.get(f"{SEED}/ostypes") if each["osId"].endswith("/debian/11"))
     edit = {"name": "renamed", "description": "new words", "extractable": True, "osTypeId": os_type["id"]}
     said = service.client().put(f"{PATH}/{iso['id']}", json=edit)
     assert said.status_code == 200, said.text
@@ -38,7 +38,6 @@ def test_what_is_edited_is_told_and_the_rest_stays(service, iso):
         (b'{"name": ""}', {"name"}),
         (b'{"name": "a\\u0000b"}', {"name"}),
         (b'{"size": 5}', {"size"}),
-        (b'{"osTypeId": "none such"}', {"osTypeId"}),
         (b'{"visibility": "public", "availablePublicly": false}', {"visibility"}),
         (b'{"name": "\xff"}', {"body"}),
     ],
@@ -49,6 +48,13 @@ def test_a_bad_edit_names_every_bad_field_and_changes_nothing(service, iso, body
     said = service.client().put(f"{PATH}/{iso['id']}", content=body, headers=headers)
     assert said.status_code == 400
     assert said.json()["errors"][0]["context"]["fields"].keys() == bad
+    assert service.get(f"{PATH}/{iso['id']}") == iso
+
+
+def test_what_an_edit_refers_to_must_be_there(service, iso):
+    """An OS type that is not in the rules is a 404 that names it, and nothing changes."""
+    said = service.client().put(f"{PATH}/{iso['id']}", json={"osTypeId": "none such", "name": "other"})
+    assert (said.status_code, said.json()["errors"][0]["context"]) == (404, {"type": "ostypes", "id": "none such"})
     assert service.get(f"{PATH}/{iso['id']}") == iso
 
 
@@ -82,13 +88,13 @@ def test_an_environment_lives_and_dies(service, small_image):
     """Made, renamed, refused while it holds an ISO, deleted when empty; names are unique and plain."""
     client = service.client()
     made = service.new_environment("short_lived")
-    assert client.post("/v1/environments", json={"name": "short_lived"}).json()["errors"][0]["code"] == 2014
+    assert client.post("/v1/environments", json={"name": "short_lived"}).status_code == 409
     assert client.post("/v1/environments", json={"name": "Not Plain"}).status_code == 400
     renamed = client.put(f"/v1/environments/{made}", json={"name": "renamed_area"}).json()["data"]
     assert (renamed["id"], renamed["name"], renamed["membership"]) == (made, "renamed_area", "MANY_USERS")
     iso = service.add(small_image, "inside", "renamed_area")
     refused = client.delete(f"/v1/environments/{made}")
-    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, 2013)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (409, 2013)
     client.delete(f"/v1/services/compute-on/renamed_area/isos/{iso['id']}")
     assert client.delete(f"/v1/environments/{made}").status_code == 204
     assert client.get(f"/v1/environments/{made}").status_code == 404

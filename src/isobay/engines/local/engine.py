@@ -136,8 +136,8 @@ class LocalEngine:
         changed = {name: value for name, value in msgspec.structs.asdict(edit).items() if value is not UNSET}
         public = changed.get("available_publicly")
         visibility = changed.get("visibility")
-        if public is not None and visibility is not None and public != (visibility == "public"):
-            raise InvalidFieldsError({"visibility": "contradicts availablePublicly; give one of the two"})
+        if public is not None and visibility is not None:
+            raise InvalidFieldsError({"visibility": "says the same as availablePublicly; give one of the two"})
         if public is not None:
             changed["visibility"] = "public" if public else "private"
         elif visibility is not None:
@@ -145,7 +145,11 @@ class LocalEngine:
         if "os_type_id" in changed:
             os_type = self._os_types.get(changed["os_type_id"])
             if os_type is None:
-                raise InvalidFieldsError({"osTypeId": "names no OS type; GET …/ostypes lists them"})
+                raise NotFoundError(
+                    f"There is no OS type {changed['os_type_id']!r}; GET …/ostypes lists them.",
+                    type="ostypes",
+                    id=changed["os_type_id"],
+                )
             changed["os_type_name"] = os_type.name
         return changed
 

@@ -165,7 +165,7 @@ def _isos() -> None:
         sa.Column("os_type_name", BINARY, nullable=False),
         sa.Column("zone_id", ID, nullable=False),
         sa.Column("zone_name", BINARY, nullable=False),
-        sa.Column("architecture_width", sa.Integer(), nullable=False),
+        sa.Column("architecture_width", sa.BigInteger(), nullable=False),
         sa.Column("available_publicly", sa.Boolean(), nullable=False),
         sa.Column("extractable", sa.Boolean(), nullable=False),
         sa.Column("created", BINARY, nullable=False),
