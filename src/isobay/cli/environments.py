@@ -34,7 +34,7 @@ def list_environments(as_json: Json = False, data_dir: DataDir = None) -> None:
 def create(
     name: Annotated[str, typer.Argument(help="Lower case letters, digits, - and _.", show_default=False)],
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
-    service: Annotated[str, typer.Option(help="The service code; needed where there are several.")] = "",
+    service: Annotated[str, typer.Option(help="The service code; without it the oldest service.")] = "",
     membership: Annotated[
         Literal["ALL_ORG_USERS", "MANY_USERS"], typer.Option(help="Who belongs to it, as CloudMC says it.")
     ] = "MANY_USERS",

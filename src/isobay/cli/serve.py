@@ -55,6 +55,8 @@ def _prepare(settings: Settings) -> None:
         lifespan="off",
     )
     listening = config.bind_socket()
+    # Callers may come as soon as they are told where; those who do wait in line until the server takes them.
+    listening.listen(config.backlog)
     _greet(built.first_key, listening, settings.data_dir)
     if several:
         built.catalog.close()

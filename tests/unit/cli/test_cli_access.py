@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 from command_line import CommandLine
 
 
@@ -80,6 +84,14 @@ def test_a_wrong_option_is_named(isobay: CommandLine) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("isobay: ISOBAY_WORKERS cannot be 'many'")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_shell_completes_commands(isobay: CommandLine) -> None:
+    """What a shell asks while somebody types is answered with the commands that fit."""
+    program = Path(sys.executable).with_name("isobay")
+    asked = {"_ISOBAY_COMPLETE": "complete_bash", "COMP_WORDS": "isobay is", "COMP_CWORD": "1"}
+    done = subprocess.run([program], env={**isobay.environ, **asked}, capture_output=True, check=False, text=True)
+    assert done.stdout.split() == ["isos"]
 
 
 def test_help_shows_every_group(isobay: CommandLine) -> None:

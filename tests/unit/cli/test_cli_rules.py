@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import subprocess
 import threading
@@ -12,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
+from command_line import SECONDS, CommandLine
 
 from isobay.cli.releases import fetch, newest
 from isobay.errors import RulesError
@@ -137,6 +138,30 @@ def test_only_web_addresses_are_fetched(url: str, tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="no address to fetch rules from"):
         fetch(url, tmp_path / "got", lambda _done, _total: None)
     assert not (tmp_path / "got").exists()
+
+
+def test_an_interrupt_ends_quietly(isobay: CommandLine) -> None:
+    """Ctrl-C while a server does not answer ends with 130, and nothing is said."""
+    asked, over = threading.Event(), threading.Event()
+
+    def hang(_handler: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        over.wait(SECONDS)
+
+    with (
+        _served(_answering(hang)) as url,
+        subprocess.Popen(
+            isobay.command("rules", "update", "--url", url),
+            env=isobay.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        assert asked.wait(SECONDS)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=SECONDS)
+        over.set()
+    assert (process.returncode, told) == (130, (b"", b""))
 
 
 @pytest.fixture
