@@ -75,7 +75,7 @@ def serving(data_dir: Path, *arguments: str, **options: str) -> Iterator[Service
     """Run ``isobay serve`` until the end of the block."""
     command = [sys.executable, "-m", "isobay", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
     process = subprocess.Popen(
-        command, env=environment(ISOBAY_ADMIN_KEY=KEY, **options), stdout=subprocess.PIPE, text=True, bufsize=1
+        command, env=environment(**{"ISOBAY_ADMIN_KEY": KEY, **options}), stdout=subprocess.PIPE, text=True, bufsize=1
     )
     try:
         assert process.stdout

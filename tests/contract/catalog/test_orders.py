@@ -33,7 +33,7 @@ def quantity(request, monkeypatch) -> str:
 @pytest.fixture
 def rows(shelf) -> list[Iso]:
     """Shelve random ISOs, many of them alike, in three environments; what is seen from ``here``, as created."""
-    choose = random.Random(20)  # noqa: S311 -- the same data in every run
+    choose = random.Random(20)
     seen = []
     for _ in range(ROWS):
         name = choose.choice(["here", "here", "beside", "elsewhere"])

@@ -1,0 +1,157 @@
+"""What every store of objects promises."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from isobay.errors import SourceError, StorageError
+from isobay.objects import DiskObjects, Objects
+
+LIMIT = 1 << 30
+
+
+def silent(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Where the store keeps its objects."""
+    return tmp_path / "objects"
+
+
+@pytest.fixture
+def objects(root: Path) -> Objects:
+    """The store."""
+    return DiskObjects(root)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A file of some megabytes that are all different."""
+    path = tmp_path / "source.iso"
+    path.write_bytes(b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(100_000)))
+    return path
+
+
+def left(root: Path) -> list[Path]:
+    """Every file in the store."""
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def test_what_is_received_is_the_source_byte_for_byte(objects, root, source):
+    """Size, digest and bytes, at any offset; progress ends at the whole."""
+    told = []
+    with objects.receive_file(source, LIMIT, lambda done, total: told.append((done, total))) as received:
+        pass
+    content = source.read_bytes()
+    assert (received.size, received.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert told[-1] == (len(content), len(content))
+    stored = objects.open(received.object_id)
+    assert stored.size == len(content)
+    assert stored.read_at(0, len(content) + 5) == content
+    assert stored.read_at(1_234_567, 1000) == content[1_234_567:1_235_567]
+    assert stored.read_at(len(content), 1) == b""
+    stored.close()
+    assert source.read_bytes() == content
+    assert all(path.stat().st_mode & 0o007 == 0 for path in left(root))
+
+
+def test_an_object_whose_catalogue_entry_fails_is_not_kept(objects, root, source):
+    """What goes wrong inside the block takes the bytes with it."""
+    with pytest.raises(RuntimeError), objects.receive_file(source, LIMIT, silent):
+        raise RuntimeError
+    assert left(root) == []
+
+
+def test_deleting_is_final_and_may_be_repeated(objects, root, source):
+    """The bytes are gone, and a missing object is said with what to do."""
+    with objects.receive_file(source, LIMIT, silent) as received:
+        pass
+    objects.delete(received.object_id)
+    objects.delete(received.object_id)
+    assert left(root) == []
+    with pytest.raises(StorageError, match="backup"):
+        objects.open(received.object_id)
+
+
+@pytest.mark.parametrize("object_id", ["../../etc/passwd", "", "x" * 36, "00000000-0000-4000-8000-00000000000/"])
+def test_no_path_is_made_of_what_is_no_id(objects, object_id):
+    """Whoever names it."""
+    with pytest.raises(StorageError, match="no id of ours"):
+        objects.open(object_id)
+
+
+def test_a_source_that_cannot_be_taken_is_refused_with_the_reason(objects, root, tmp_path, source):
+    """Missing, a directory, a pipe (without waiting for a writer), too large."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (tmp_path / "missing", tmp_path, pipe):
+        with pytest.raises(SourceError, match=path.name), objects.receive_file(path, LIMIT, silent):
+            pass
+    with pytest.raises(SourceError, match="ISOBAY_MAX_ISO_BYTES"), objects.receive_file(source, 1000, silent):
+        pass
+    assert left(root) == []
+
+
+def test_a_source_that_changes_meanwhile_is_refused(objects, root, source):
+    """Half of one file and half of another is no image."""
+
+    def meddle(done: int, _total: int) -> None:
+        if done < 2 << 20:
+            with source.open("r+b") as file:
+                file.write(b"changed")
+            os.utime(source, ns=(1, 1))
+
+    with pytest.raises(SourceError, match="changed"), objects.receive_file(source, LIMIT, meddle):
+        pass
+    assert left(root) == []
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_written(objects, root, tmp_path):
+    """The image's size and what is free, in numbers; a sparse file counts as what it holds when it is read."""
+    free = os.statvfs(tmp_path)
+    huge = tmp_path / "huge.iso"
+    with huge.open("wb") as file:
+        file.truncate(free.f_bavail * free.f_frsize + (1 << 20))
+    with pytest.raises(StorageError, match="free") as caught, objects.receive_file(huge, 1 << 60, silent):
+        pass
+    assert caught.value.context["needed"] == huge.stat().st_size
+    assert left(root) == []
+
+
+def test_a_sweep_takes_what_is_left_over_and_nothing_else(objects, root, source):
+    """What is needed stays, what is being received stays, what nobody needs goes."""
+    with (
+        objects.receive_file(source, LIMIT, silent) as needed,
+        objects.receive_file(source, LIMIT, silent) as left_over,
+        objects.receive_file(source, LIMIT, silent) as held,
+    ):
+        assert objects.sweep(lambda _id: False) == 0
+    strange = root / "00" / "not-ours.iso"
+    strange.parent.mkdir()
+    strange.write_bytes(b"?")
+    assert objects.sweep({needed.object_id, held.object_id}.__contains__) == 1
+    assert {path.stem for path in left(root)} == {needed.object_id, held.object_id, "not-ours"}
+    with pytest.raises(StorageError):
+        objects.open(left_over.object_id)
+
+
+def test_what_a_killed_process_left_is_swept(objects, root, source):
+    """A process that dies in the middle of a copy leaves a part that nobody holds."""
+    code = (
+        "import os, signal, sys; from pathlib import Path; from isobay.objects import DiskObjects\n"
+        "def die(done, total): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "with DiskObjects(Path(sys.argv[1])).receive_file(Path(sys.argv[2]), 1 << 30, die): pass\n"
+    )
+    died = subprocess.run([sys.executable, "-c", code, str(root), str(source)], check=False)
+    assert died.returncode == -9
+    assert len(left(root)) == 1
+    assert objects.sweep(lambda _id: False) == 1
+    assert left(root) == []
