@@ -28,7 +28,7 @@ def source_tree(root: Path) -> Path:
     (root / "boot/grub/i386-pc").mkdir(parents=True)
     (root / ("a long name " * 18)).write_text("long\n")
     (root / "empty").write_bytes(b"")
-    (root / "data.bin").write_bytes(random.Random(1).randbytes(5000))  # noqa: S311 -- the same bytes each time are wanted
+    (root / "data.bin").write_bytes(random.Random(1).randbytes(5000))
     (root / "link").symlink_to("one/two/three")
     (root / "longlink").symlink_to("/".join(["one", "..", "a" * 90, "b" * 90]))
     (root / "loop").symlink_to("loop")

@@ -26,7 +26,7 @@ MEMORY = 64 * 1024 * 1024
 def fuzz(seeds: list[Seed], count: int, seed: int, explorer: Explorer) -> None:
     """Explore ``count`` mutants. Each is made from ``seed`` and its number alone, so that any can be made again."""
     for number in range(count):
-        randomness = random.Random(seed * 1_000_003 + number)  # noqa: S311 -- a run is to be repeatable
+        randomness = random.Random(seed * 1_000_003 + number)
         mutant = Mutant(randomness.choice(seeds), randomness)
         try:
             explorer.explore(mutant, randomness)
