@@ -59,7 +59,7 @@ def build(settings: Settings) -> Isobay:
             f"ISOBAY_DATA_DIR {settings.data_dir} cannot be made: {os.strerror(error.errno or 0)}. "
             "Name a directory you can write to."
         ) from error
-    catalog = open_catalog(settings.catalog_url)
+    catalog = open_catalog(settings.catalog_url, settings.task_days)
     objects = DiskObjects(settings.objects_dir)
     rules = RulesShelf(settings.rules_dir, settings.cache_dir)
     engines: dict[str, Engine] = {"local": LocalEngine(catalog, objects, rules)}

@@ -13,7 +13,7 @@ import pytest
 
 from images import image
 from isobay.app import Isobay, build
-from isobay.model import Listing
+from isobay.model import Listing, read_record
 from isobay.settings import Settings
 from service import environment
 
@@ -63,7 +63,7 @@ def _count(built: Isobay) -> int:
 
 def _check(built: Isobay, digest: str) -> None:
     visit = built.door.operate("test_area")
-    isos = visit.engine.list_isos(visit.place, Listing(limit=1000)).items
+    isos = [read_record(record) for record in visit.engine.list_isos(visit.place, Listing(limit=1000)).items]
     objects = list(built.settings.objects_dir.rglob("*.iso"))
     assert list(built.settings.objects_dir.rglob("*.part")) == []
     assert len(objects) == len(isos)

@@ -18,14 +18,17 @@ from isobay.catalog.places import Place, Places
 from isobay.catalog.tasks import Tasks
 from isobay.catalog.unchanged import Unchanged
 from isobay.errors import IsobayError, UnavailableError
+from isobay.model import IsoRecord, Listing, Page
 
 REMEMBERED = 4096
+REMEMBERED_PAGES = 256
+SMALL_PAGE = 100
 
 
 class Catalog:
     """What isobay knows. The nouns' methods take the transaction that the caller opened here."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, task_days: int) -> None:
         self._database = database
         self.activities = Activities()
         self.connections = Connections()
@@ -33,8 +36,9 @@ class Catalog:
         self.isos = Isos()
         self.keys = Keys()
         self.places = Places()
-        self.tasks = Tasks()
+        self.tasks = Tasks(task_days)
         self._unchanged = Unchanged(database.path, REMEMBERED)
+        self._pages = Unchanged(database.path, REMEMBERED_PAGES)
 
     def admit(self, fingerprint: bytes, service_code: str, environment_name: str) -> tuple[KeyRow, Place | None] | None:
         """The key with this fingerprint and the environment of this name, where there are such.
@@ -81,6 +85,16 @@ class Catalog:
         except OperationalError as error:
             raise _unavailable(error) from error
 
+    def page(self, place: Place, listing: Listing) -> Page[IsoRecord]:
+        """One page of the ISOs that are seen from the place; a small one is remembered while nobody writes."""
+
+        def ask() -> Page[IsoRecord]:
+            with self.reading() as tx:
+                return self.isos.page(tx, place, listing)
+
+        # A large page is not asked for again and again, and would crowd the small ones out.
+        return self._pages.answer((place, listing), ask) if listing.limit <= SMALL_PAGE else ask()
+
     def answers(self) -> bool:
         """Whether the database answers and its tables are of this version."""
         return self._database.answers()
@@ -88,6 +102,7 @@ class Catalog:
     def close(self) -> None:
         """Give every connection back."""
         self._unchanged.close()
+        self._pages.close()
         self._database.close()
 
 
@@ -98,7 +113,7 @@ def _unavailable(error: OperationalError) -> UnavailableError:
     )
 
 
-def open_catalog(url: str) -> Catalog:
+def open_catalog(url: str, task_days: int = 7) -> Catalog:
     """Open the catalogue at a database URL, making or upgrading its tables.
 
     Raises SettingsError for a URL that is none, UnavailableError when the database does not answer.
@@ -109,4 +124,4 @@ def open_catalog(url: str) -> Catalog:
     except IsobayError:
         database.close()
         raise
-    return Catalog(database)
+    return Catalog(database, task_days)

@@ -14,7 +14,7 @@ from isobay.catalog.places import Place
 from isobay.catalog.remembered import Remembered
 from isobay.catalog.tables import FOUND_BY, isos, scopes
 from isobay.errors import InvalidFieldsError
-from isobay.model import Iso, Listing, Page
+from isobay.model import Iso, IsoRecord, Listing, Page
 
 SORT_FIELDS = FOUND_BY
 FILTER_FIELDS = FOUND_BY
@@ -74,7 +74,7 @@ class Isos:
         """Whether some ISO's bytes are this object."""
         return tx.execute(select(isos.c.seq).where(isos.c.object_id == object_id)).first() is not None
 
-    def page(self, tx: Connection, place: Place, listing: Listing) -> Page[Iso]:
+    def page(self, tx: Connection, place: Place, listing: Listing) -> Page[IsoRecord]:
         """One page of what is seen from the place; ``listing.limit`` must be set.
 
         A deep page costs what the first costs: the row before it is found by its key (``cursor``), or
@@ -96,9 +96,9 @@ class Isos:
         if last and listing.offset + len(rows) < total and not listing.cursor:
             self._anchors.put(_key(place, shape, values, listing.offset + len(rows)), last)
         cursor = queries.encode_cursor(last, listing) if more and last else ""
-        return Page([_decode(row[0]) for row in rows], total, cursor)
+        return Page([IsoRecord(row[0]) for row in rows], total, cursor)
 
-    def stream(self, tx: Connection, place: Place, listing: Listing) -> Iterator[list[Iso]]:
+    def stream(self, tx: Connection, place: Place, listing: Listing) -> Iterator[list[IsoRecord]]:
         """All that is seen from the place, a bounded number at a time."""
         shape = queries.Shape.of(listing)
         values = {**_scopes(place), **queries.values_of(listing)}
@@ -106,7 +106,7 @@ class Isos:
             shape = _told(shape, self._count(tx, place, shape, values))
         anchor = None
         while rows := self._rows(tx, shape, values, anchor, STREAM_ROWS):
-            yield [_decode(row[0]) for row in rows]
+            yield [IsoRecord(row[0]) for row in rows]
             if len(rows) < STREAM_ROWS:
                 return
             anchor = queries.Anchor(rows[-1][1], rows[-1][-1])

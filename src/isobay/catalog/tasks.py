@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
 from isobay.catalog.tables import tasks
+from isobay.clock import utc_now
 from isobay.model import Task
 
 
 class Tasks:
     """The record of work that callers can follow."""
 
+    def __init__(self, days: int) -> None:
+        self._kept = timedelta(days=days)
+
     def add(self, tx: Connection, task: Task) -> None:
-        """Keep a task."""
+        """Keep a task, and let go of those that ended long ago."""
+        tx.execute(delete(tasks).where(tasks.c.ended != "", tasks.c.ended < utc_now(-self._kept)))
         values = msgspec.structs.asdict(task)
         values["result"] = msgspec.json.encode(task.result).decode()
         values["errors"] = msgspec.json.encode(task.errors).decode()
@@ -28,7 +35,3 @@ class Tasks:
         values["result"] = msgspec.json.decode(values["result"])
         values["errors"] = msgspec.json.decode(values["errors"])
         return Task(**values)
-
-    def forget(self, tx: Connection, ended_before: str) -> int:
-        """Drop the tasks that ended before a time (RFC 3339); how many there were."""
-        return tx.execute(delete(tasks).where(tasks.c.ended != "", tasks.c.ended < ended_before)).rowcount

@@ -26,7 +26,7 @@ class Unchanged:
         self._version = -1
         self._watch = sqlite3.connect(path, isolation_level=None, check_same_thread=False) if path else None
 
-    def answer(self, key: object, ask: Callable[[], T | None]) -> T | None:
+    def answer(self, key: object, ask: Callable[[], T]) -> T:
         """The remembered answer to a question, or what ``ask`` gives; None is not remembered."""
         if self._watch is None:
             return ask()
@@ -40,7 +40,7 @@ class Unchanged:
             found = ask()
             if found is not None:
                 self._keep(key, found, version)
-        return cast("T | None", found)
+        return cast("T", found)
 
     def close(self) -> None:
         """Give the connection back."""

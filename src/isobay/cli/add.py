@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from isobay.cli import terminal
-from isobay.cli.opening import check_source, source_error, visiting
+from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
 from isobay.errors import IsobayError
 
@@ -51,12 +51,8 @@ def add(
 
 
 def _add_one(built: Isobay, visit: Visit, path: Path, name: str) -> Iso:
-    check_source(path)
-    try:
-        with terminal.progress(path.name) as progress:
-            iso = built.adder.add_file(visit.place, path, name, progress)
-    except OSError as error:
-        raise source_error(path, error) from error
+    with terminal.progress(path.name) as progress:
+        iso = built.adder.add_file(visit.place, path, name, progress)
     built.door.record(
         visit.identity, "iso.add", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
     )

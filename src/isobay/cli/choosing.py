@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from isobay.errors import InvalidFieldsError, NotFoundError
-from isobay.model import ApiKey, Environment, Iso, Listing, OsType
+from isobay.model import ApiKey, Environment, Iso, Listing, OsType, read_record
 
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
     from isobay.access import Visit
@@ -25,7 +25,7 @@ def the_iso(visit: Visit, word: str) -> Iso:
         return visit.engine.get_iso(visit.place, word)
     except NotFoundError:
         named = visit.engine.list_isos(visit.place, Listing(filters=(("name", word),), limit=2))
-        found = list(named.items) or _beginning_with(visit, word.lower())
+        found = list(map(read_record, named.items)) or _beginning_with(visit, word.lower())
         if len(found) > 1:
             raise _several("ISOs", word) from None
         if not found:
@@ -37,8 +37,8 @@ def _beginning_with(visit: Visit, word: str) -> list[Iso]:
     if not SHORTEST <= len(word) < ID_LENGTH or not set(word) <= set("0123456789abcdef-"):
         return []
     found = []
-    for isos in visit.engine.stream_isos(visit.place, Listing()):
-        found += [iso for iso in isos if iso.id.startswith(word)]
+    for records in visit.engine.stream_isos(visit.place, Listing()):
+        found += [iso for iso in map(read_record, records) if iso.id.startswith(word)]
         if len(found) > 1:
             break
     return found

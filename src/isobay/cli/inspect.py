@@ -31,7 +31,7 @@ def inspect(
     from isobay.image import open_path
     from isobay.inspection.report import report_on
 
-    check_source(path, device=True)
+    check_source(path)
     settings = Settings.load(data_dir=data_dir)
     # Another account's data directory is no reason to fail.
     imported = settings.rules_dir if os.access(settings.rules_dir, os.R_OK | os.X_OK) else None

@@ -15,7 +15,7 @@ from isobay.cli.contents import files
 from isobay.cli.fields import checked, field_named, filters
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode, Yes
-from isobay.model import Iso, IsoEdit, Listing
+from isobay.model import Iso, IsoEdit, Listing, read_record
 
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
     from isobay.access import Visit
@@ -72,8 +72,8 @@ def _found(visit: Visit, listing: Listing) -> Iterator[Iso]:
         page = visit.engine.list_isos(visit.place, listing)
         if page.total > len(page.items):
             terminal.say(f"These are {len(page.items)} of {page.total}.")
-        return iter(page.items)
-    return chain.from_iterable(visit.engine.stream_isos(visit.place, listing))
+        return map(read_record, page.items)
+    return map(read_record, chain.from_iterable(visit.engine.stream_isos(visit.place, listing)))
 
 
 def _row(iso: Iso) -> tuple[object, ...]:

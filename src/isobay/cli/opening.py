@@ -60,14 +60,14 @@ def visiting(
         yield built, visit
 
 
-def check_source(path: Path, *, device: bool = False) -> None:
-    """Raise NotFoundError or SourceError unless a path is a file to read (or, with ``device``, a drive)."""
+def check_source(path: Path) -> None:
+    """Raise NotFoundError or SourceError unless a path is a file or a drive that can be read."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
         raise source_error(path, error) from error
     # Opening a named pipe would wait for whoever writes to it.
-    if not (stat.S_ISREG(mode) or (device and stat.S_ISBLK(mode))):
+    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
         raise SourceError(f"{path} is not a regular file. Name the file of an image.")
 
 

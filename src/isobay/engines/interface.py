@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from isobay.catalog import Place
-from isobay.model import Identity, Iso, IsoEdit, IsoFile, Listing, OsType, Page, Task, Zone
+from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, OsType, Page, Task, Zone
 
 
 class Content(Struct, frozen=True):
@@ -32,10 +32,10 @@ class Engine(Protocol):
     def os_types(self, place: Place) -> list[OsType]:
         """The operating systems an ISO can be said to hold."""
 
-    def list_isos(self, place: Place, listing: Listing) -> Page[Iso]:
+    def list_isos(self, place: Place, listing: Listing) -> Page[IsoRecord]:
         """One page of the ISOs seen from the place."""
 
-    def stream_isos(self, place: Place, listing: Listing) -> Iterator[list[Iso]]:
+    def stream_isos(self, place: Place, listing: Listing) -> Iterator[list[IsoRecord]]:
         """All ISOs seen from the place, in pieces of bounded size."""
 
     def get_iso(self, place: Place, iso_id: str) -> Iso:

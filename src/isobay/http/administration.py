@@ -143,5 +143,5 @@ def list_activity(call: Call) -> Reply:
     """A page at a time: the log has no end."""
     identity = call.services.door.identify(call.secret)
     asked = _activity.read(call)
-    listing = Listing(limit=asked.limit or DEFAULT_PAGE_SIZE, offset=asked.offset)
+    listing = Listing(limit=asked.limit or DEFAULT_PAGE_SIZE, offset=asked.offset, order="DESC")
     return _activity.page(listing, call.services.records.activity(identity, listing.limit, listing.offset))

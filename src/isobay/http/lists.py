@@ -70,7 +70,7 @@ class ListOf:
             said.append(("sort_by", by, "The field to sort by; without it the order of creation."))
             said.append(("sort_order", {"type": "string", "enum": ["ASC", "DESC"]}, "The direction."))
         if self.searched:
-            said.append(("search", text, f"Part of the {' or '.join(self.searched)}, in any case."))
+            said.append(("search", text, f"Part of the {' or '.join(self.searched)}, ignoring the case of A to Z."))
         if self.has_cursor:
             said.append(
                 ("cursor", {"type": "string"}, "metadata.nextCursor of the page before; instead of page_number.")

@@ -6,7 +6,7 @@ Field names are Python's here and CloudMC's on the wire (``os_type_id`` is ``osT
 from isobay.model.access import ApiKey, Identity, NewApiKey, Role
 from isobay.model.activity import Activity
 from isobay.model.environment import Connection, ConnectionStatus, Environment, Named, Zone
-from isobay.model.iso import Checksums, Iso, IsoEdit, IsoStatus, Visibility
+from isobay.model.iso import Checksums, Iso, IsoEdit, IsoRecord, IsoStatus, Visibility, read_record
 from isobay.model.iso_file import IsoFile
 from isobay.model.listing import Listing, Page, SortOrder
 from isobay.model.os_type import OsType
@@ -23,6 +23,7 @@ __all__ = [
     "Iso",
     "IsoEdit",
     "IsoFile",
+    "IsoRecord",
     "IsoStatus",
     "Listing",
     "Named",
@@ -35,4 +36,5 @@ __all__ = [
     "TaskStatus",
     "Visibility",
     "Zone",
+    "read_record",
 ]

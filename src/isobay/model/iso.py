@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 IsoStatus = Literal["importing", "uploading", "inspecting", "ready", "failed", "deleting"]
 Visibility = Literal["private", "shared", "public"]
@@ -60,6 +61,17 @@ class Iso(Struct, rename="camel", kw_only=True, frozen=True):
     visibility: Visibility = "private"
     featured: bool = False
     updated: Annotated[str, Meta(description="RFC 3339, UTC")] = ""
+
+
+IsoRecord = Raw
+"""An ISO in JSON, as the API tells it: lists pass it on as it is kept, unread."""
+
+_decode = msgspec.json.Decoder(Iso).decode
+
+
+def read_record(record: IsoRecord) -> Iso:
+    """Read an ISO out of its record."""
+    return _decode(record)
 
 
 class IsoEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from isobay.errors import SourceError, StorageError
-from isobay.objects.interface import Progress, Received
+from isobay.objects.interface import Examine, Progress, Received
 
 CHUNK = 1 << 20
 FICLONE = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int), share the extents of another file
@@ -59,11 +59,12 @@ class DiskObjects:
             raise _no_room(root, error) from error
 
     @contextmanager
-    def receive_file(self, path: Path, limit: int, progress: Progress) -> Iterator[Received]:
+    def receive_file(self, path: Path, limit: int, progress: Progress, examine: Examine) -> Iterator[Received]:
         """Take a copy of a local file. See ``Objects.receive_file``."""
         object_id = str(uuid4())
         part = self._incoming / f"{object_id}.part"
         with _opened_source(path, limit) as (source, size):
+            examine(lambda offset, wanted: os.pread(source, wanted, offset), size)
             self._check_room(size)
             target = self._new_part(part)
             final = self._path(object_id)

@@ -13,6 +13,10 @@ Progress = Callable[[int, int], None]
 """Told now and then of (bytes done, bytes in all)."""
 
 
+Examine = Callable[[Callable[[int, int], bytes], int], object]
+"""Looks at what is to come, through (read_at, size)."""
+
+
 class Received(Struct, frozen=True):
     """What came in: the object's id, its size in bytes and its SHA-256 in hex."""
 
@@ -38,9 +42,12 @@ class StoredObject(Protocol):
 class Objects(Protocol):
     """Keeps objects by ids of its own making."""
 
-    def receive_file(self, path: Path, limit: int, progress: Progress) -> AbstractContextManager[Received]:
+    def receive_file(
+        self, path: Path, limit: int, progress: Progress, examine: Examine
+    ) -> AbstractContextManager[Received]:
         """Take a copy of a local file, whole and durable on entry.
 
+        ``examine`` looks at the file before anything is copied, and refuses it by raising.
         Within the context nothing takes the object away, though no ISO names it yet; a caller that
         leaves it by an exception leaves no object. Raises SourceError for a file that cannot be read,
         is larger than ``limit`` bytes or changes meanwhile, StorageError where there is no room.

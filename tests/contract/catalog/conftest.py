@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection as Transaction
 
 from isobay.catalog import Catalog, Place, open_catalog
-from isobay.model import Connection, ConnectionStatus, Environment, Iso, Listing, Named
+from isobay.model import Connection, ConnectionStatus, Environment, Iso, Listing, Named, Page, read_record
 
 NOW = "2026-01-01T00:00:00.000000Z"
 
@@ -70,13 +70,14 @@ class Shelf:
     def page(self, name: str = "here", /, **listing: object):
         """A page as it is seen from an environment."""
         with self.catalog.reading() as tx:
-            return self.catalog.isos.page(tx, self.place(name, tx), Listing(**{"limit": 1000, **listing}))
+            page = self.catalog.isos.page(tx, self.place(name, tx), Listing(**{"limit": 1000, **listing}))
+        return Page([read_record(record) for record in page.items], page.total, page.next_cursor)
 
     def all(self, name: str = "here", /, **listing: object) -> list[Iso]:
         """Everything that is seen from an environment, as it is streamed."""
         with self.catalog.reading() as tx:
             parts = self.catalog.isos.stream(tx, self.place(name, tx), Listing(**listing))
-            return [iso for part in parts for iso in part]
+            return [read_record(record) for part in parts for record in part]
 
     def walk(self, name: str = "here", /, between: Callable[[], None] = lambda: None, **listing: object) -> list[Iso]:
         """Everything, page by page through the cursors; ``between`` is called after each page."""

@@ -97,7 +97,7 @@ def test_a_cursor_of_another_order_is_refused(shelf):
         ("size", ("size", "ASC", 1 << 63, 1)),
         ("size", ("size", "ASC", True, 1)),
         ("bootable", ("bootable", "ASC", 1, 1)),
-        ("architecture_width", ("architecture_width", "ASC", 1 << 31, 1)),
+        ("architecture_width", ("architecture_width", "ASC", 1 << 63, 1)),
         ("name", ("name", "ASC", "a\0b", 1)),
         ("name", ("name", "ASC", None, 1)),
         ("name", ("name", "ASC", "x" * 5000, 1)),

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ LIMIT = 1 << 30
 
 def silent(_done: int, _total: int) -> None:
     """Progress that nobody watches."""
+
+
+def anything(_read_at: Callable[[int, int], bytes], _size: int) -> None:
+    """An examination that refuses nothing."""
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def left(root: Path) -> list[Path]:
 def test_what_is_received_is_the_source_byte_for_byte(objects, root, source):
     """Size, digest and bytes, at any offset; progress ends at the whole."""
     told = []
-    with objects.receive_file(source, LIMIT, lambda done, total: told.append((done, total))) as received:
+    with objects.receive_file(source, LIMIT, lambda done, total: told.append((done, total)), anything) as received:
         pass
     content = source.read_bytes()
     assert (received.size, received.sha256) == (len(content), hashlib.sha256(content).hexdigest())
@@ -65,14 +70,26 @@ def test_what_is_received_is_the_source_byte_for_byte(objects, root, source):
 
 def test_an_object_whose_catalogue_entry_fails_is_not_kept(objects, root, source):
     """What goes wrong inside the block takes the bytes with it."""
-    with pytest.raises(RuntimeError), objects.receive_file(source, LIMIT, silent):
+    with pytest.raises(RuntimeError), objects.receive_file(source, LIMIT, silent, anything):
         raise RuntimeError
+    assert left(root) == []
+
+
+def test_what_is_refused_when_it_is_looked_at_is_not_copied(objects, root, source):
+    """The examination sees the file's own bytes, and its error is the caller's."""
+
+    def refuse(read_at: Callable[[int, int], bytes], size: int) -> None:
+        assert (read_at(0, 32), size) == (source.read_bytes()[:32], source.stat().st_size)
+        raise LookupError
+
+    with pytest.raises(LookupError), objects.receive_file(source, LIMIT, silent, refuse):
+        pass
     assert left(root) == []
 
 
 def test_deleting_is_final_and_may_be_repeated(objects, root, source):
     """The bytes are gone, and a missing object is said with what to do."""
-    with objects.receive_file(source, LIMIT, silent) as received:
+    with objects.receive_file(source, LIMIT, silent, anything) as received:
         pass
     objects.delete(received.object_id)
     objects.delete(received.object_id)
@@ -93,9 +110,9 @@ def test_a_source_that_cannot_be_taken_is_refused_with_the_reason(objects, root,
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (tmp_path / "missing", tmp_path, pipe):
-        with pytest.raises(SourceError, match=path.name), objects.receive_file(path, LIMIT, silent):
+        with pytest.raises(SourceError, match=path.name), objects.receive_file(path, LIMIT, silent, anything):
             pass
-    with pytest.raises(SourceError, match="ISOBAY_MAX_ISO_BYTES"), objects.receive_file(source, 1000, silent):
+    with pytest.raises(SourceError, match="ISOBAY_MAX_ISO_BYTES"), objects.receive_file(source, 1000, silent, anything):
         pass
     assert left(root) == []
 
@@ -109,7 +126,7 @@ def test_a_source_that_changes_meanwhile_is_refused(objects, root, source):
                 file.write(b"changed")
             os.utime(source, ns=(1, 1))
 
-    with pytest.raises(SourceError, match="changed"), objects.receive_file(source, LIMIT, meddle):
+    with pytest.raises(SourceError, match="changed"), objects.receive_file(source, LIMIT, meddle, anything):
         pass
     assert left(root) == []
 
@@ -120,7 +137,7 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_written(objects, ro
     huge = tmp_path / "huge.iso"
     with huge.open("wb") as file:
         file.truncate(free.f_bavail * free.f_frsize + (1 << 20))
-    with pytest.raises(StorageError, match="free") as caught, objects.receive_file(huge, 1 << 60, silent):
+    with pytest.raises(StorageError, match="free") as caught, objects.receive_file(huge, 1 << 60, silent, anything):
         pass
     assert caught.value.context["needed"] == huge.stat().st_size
     assert left(root) == []
@@ -129,9 +146,9 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_written(objects, ro
 def test_a_sweep_takes_what_is_left_over_and_nothing_else(objects, root, source):
     """What is needed stays, what is being received stays, what nobody needs goes."""
     with (
-        objects.receive_file(source, LIMIT, silent) as needed,
-        objects.receive_file(source, LIMIT, silent) as left_over,
-        objects.receive_file(source, LIMIT, silent) as held,
+        objects.receive_file(source, LIMIT, silent, anything) as needed,
+        objects.receive_file(source, LIMIT, silent, anything) as left_over,
+        objects.receive_file(source, LIMIT, silent, anything) as held,
     ):
         assert objects.sweep(lambda _id: False) == 0
     strange = root / "00" / "not-ours.iso"
@@ -148,7 +165,8 @@ def test_what_a_killed_process_left_is_swept(objects, root, source):
     code = (
         "import os, signal, sys; from pathlib import Path; from isobay.objects import DiskObjects\n"
         "def die(done, total): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "with DiskObjects(Path(sys.argv[1])).receive_file(Path(sys.argv[2]), 1 << 30, die): pass\n"
+        "store, source = DiskObjects(Path(sys.argv[1])), Path(sys.argv[2])\n"
+        "with store.receive_file(source, 1 << 30, die, lambda read_at, size: None): pass\n"
     )
     died = subprocess.run([sys.executable, "-c", code, str(root), str(source)], check=False)
     assert died.returncode == -9

@@ -20,7 +20,7 @@ def test_what_can_be_added_is_added(isobay: CommandLine, packaged: Mapping[str, 
     assert ["iso" in each for each in told] == [True, False, False, True]
     assert told[0]["iso"]["checksums"]["sha256"] == sha256(packaged["ipxe"].read_bytes()).hexdigest()
     assert (told[1]["error"]["code"], told[1]["error"]["context"]["reason"]) == (2101, "html")
-    assert told[2]["error"]["code"] == 4001
+    assert told[2]["error"]["code"] == 2103
     assert [iso["name"] for iso in isobay.json("isos", "list")] == ["ipxe", "grub-rescue-cdrom"]
 
 

@@ -11,7 +11,7 @@ from isobay.catalog import Catalog, Place
 from isobay.clock import utc_now
 from isobay.engines.local.os_types import OsTypes
 from isobay.errors import InvalidFieldsError
-from isobay.image import open_path
+from isobay.image import open_image
 from isobay.inspection import Report, RulesShelf, inspect
 from isobay.model import Iso, Zone
 from isobay.model.iso import DESCRIPTION_LENGTH, NAME_LENGTH, Name
@@ -35,9 +35,7 @@ class Adder:
         read, StorageError where there is no room.
         """
         name = _checked(name) or _name_of(path)
-        with open_path(path):
-            pass
-        with self._objects.receive_file(path, self._limit, progress) as received:
+        with self._objects.receive_file(path, self._limit, progress, open_image) as received:
             stored = self._objects.open(received.object_id)
             try:
                 report = self._inspect(stored)

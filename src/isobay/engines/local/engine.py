@@ -18,7 +18,7 @@ from isobay.engines.local.os_types import OsTypes
 from isobay.errors import ForbiddenError, InvalidFieldsError, NotFoundError
 from isobay.image import Entry, Image, open_image
 from isobay.inspection import RulesShelf
-from isobay.model import Identity, Iso, IsoEdit, IsoFile, Listing, OsType, Page, Task, Zone
+from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, OsType, Page, Task, Zone
 from isobay.objects import Objects
 
 
@@ -39,12 +39,11 @@ class LocalEngine:
         """The rules' operating systems and the generic ones."""
         return self._os_types.all()
 
-    def list_isos(self, place: Place, listing: Listing) -> Page[Iso]:
+    def list_isos(self, place: Place, listing: Listing) -> Page[IsoRecord]:
         """One page of the ISOs seen from the place."""
-        with self._catalog.reading() as tx:
-            return self._catalog.isos.page(tx, place, listing)
+        return self._catalog.page(place, listing)
 
-    def stream_isos(self, place: Place, listing: Listing) -> Iterator[list[Iso]]:
+    def stream_isos(self, place: Place, listing: Listing) -> Iterator[list[IsoRecord]]:
         """All ISOs seen from the place."""
         with self._catalog.reading() as tx:
             yield from self._catalog.isos.stream(tx, place, listing)
