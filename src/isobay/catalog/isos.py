@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
@@ -89,14 +89,14 @@ class Isos:
             return Page([], total)
         if listing.offset:
             anchor = self._anchor(tx, place, shape, values, listing.offset)
-        rows = self._rows(tx, shape, values, anchor, listing.limit + 1)
-        more = len(rows) > listing.limit
-        rows = rows[: listing.limit]
-        last = queries.Anchor(rows[-1][1], rows[-1][-1]) if rows else None
-        if last and listing.offset + len(rows) < total and not listing.cursor:
-            self._anchors.put(_key(place, shape, values, listing.offset + len(rows)), last)
-        cursor = queries.encode_cursor(last, listing) if more and last else ""
-        return Page([IsoRecord(row[0]) for row in rows], total, cursor)
+        records, seqs = self._found(tx, shape, values, anchor, listing.limit + 1)
+        if len(records) <= listing.limit:
+            return Page([IsoRecord(record) for record in records], total)
+        records.pop()
+        last = _anchor_at(shape, records[-1], seqs[-2])
+        if not listing.cursor:
+            self._anchors.put(_key(place, shape, values, listing.offset + len(records)), last)
+        return Page([IsoRecord(record) for record in records], total, queries.encode_cursor(last, listing))
 
     def stream(self, tx: Connection, place: Place, listing: Listing) -> Iterator[list[IsoRecord]]:
         """All that is seen from the place, a bounded number at a time."""
@@ -105,20 +105,22 @@ class Isos:
         if shape.filters:
             shape = _told(shape, self._count(tx, place, shape, values))
         anchor = None
-        while rows := self._rows(tx, shape, values, anchor, STREAM_ROWS):
-            yield [IsoRecord(row[0]) for row in rows]
-            if len(rows) < STREAM_ROWS:
+        while True:
+            records, seqs = self._found(tx, shape, values, anchor, STREAM_ROWS)
+            if records:
+                yield [IsoRecord(record) for record in records]
+            if len(records) < STREAM_ROWS:
                 return
-            anchor = queries.Anchor(rows[-1][1], rows[-1][-1])
+            anchor = _anchor_at(shape, records[-1], seqs[-1])
 
-    def _rows(
+    def _found(
         self, tx: Connection, shape: queries.Shape, values: queries.Values, anchor: queries.Anchor | None, limit: int
-    ) -> Sequence[queries.Found]:
+    ) -> tuple[list[str], list[int]]:
         statement = queries.page_statement(shape, anchor is not None, tx.dialect.name)
         bound = {**values, "limit": limit}
         if anchor:
             bound |= {"after_key": anchor.key, "after_seq": anchor.seq}
-        return tx.execute(statement, bound).all()
+        return queries.found(tx.execute(statement, bound).all(), tx.dialect.name)
 
     def _count(self, tx: Connection, place: Place, shape: queries.Shape, values: queries.Values) -> int:
         key = _key(place, shape.unsorted(), values, 0)
@@ -140,6 +142,10 @@ class Isos:
             anchor = queries.Anchor(row[0], row[-1])
             self._anchors.put(key, anchor)
         return anchor
+
+
+def _anchor_at(shape: queries.Shape, record: str, seq: int) -> queries.Anchor:
+    return queries.Anchor(getattr(_decode(record), shape.sort_by) if shape.sort_by else seq, seq)
 
 
 def _told(shape: queries.Shape, total: int) -> queries.Shape:

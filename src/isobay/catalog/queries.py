@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
+    Executable,
     FromClause,
     Select,
     asc,
@@ -36,9 +37,9 @@ from isobay.model import Listing, SortOrder
 from isobay.model.iso import DESCRIPTION_LENGTH
 
 Values = dict[str, Any]
-Found = tuple[str, str | int | bool, int]
 SCOPES = ("private_scope", "public_scope")
 SHAPES_KEPT = 512
+RECORD_SEPARATOR = "\x1e"  # ASCII's own; JSON escapes control characters, so no record holds it
 CURSOR_LENGTH = 4096
 
 
@@ -109,13 +110,27 @@ def _is_text(value: str) -> bool:
 
 
 @lru_cache(SHAPES_KEPT)
-def page_statement(shape: Shape, after: bool, dialect: str) -> CompoundSelect[Any]:
-    """Rows of (record, sort value, seq) in order, after an anchor if there is one.
+def page_statement(shape: Shape, after: bool, dialect: str) -> Executable:
+    """The records and seqs of a page, in order, after an anchor if there is one. ``found`` reads its rows.
 
-    In the order of creation the seq is the sort value, and stands there once.
+    On SQLite they come as one row: Python lets another thread in at every row that SQLite gives, and a
+    page of twenty would be waited for twenty times.
     """
     limit = bindparam("limit", type_=BigInteger)
-    return _merged(shape, (isos.c.record,), after, limit, dialect).limit(limit)
+    page = _merged(shape, (isos.c.record,), after, limit, dialect).limit(limit)
+    if dialect != "sqlite":
+        return page
+    rows = page.subquery()
+    seq = list(rows.c)[-1]
+    return select(func.group_concat(rows.c.record, RECORD_SEPARATOR), func.group_concat(seq, ","))
+
+
+def found(rows: Sequence[Sequence[Any]], dialect: str) -> tuple[list[str], list[int]]:
+    """The records, and beside them the seqs, of what ``page_statement`` gave."""
+    if dialect != "sqlite":
+        return [row[0] for row in rows], [row[-1] for row in rows]
+    records, seqs = rows[0]
+    return (records.split(RECORD_SEPARATOR), [int(seq) for seq in seqs.split(",")]) if seqs else ([], [])
 
 
 @lru_cache(SHAPES_KEPT)
