@@ -7,5 +7,6 @@ the nouns: ``catalog.isos``, ``.environments``, ``.connections``, ``.keys``, ``.
 from isobay.catalog.catalog import Catalog, open_catalog
 from isobay.catalog.isos import FILTER_FIELDS, SORT_FIELDS
 from isobay.catalog.places import Place
+from isobay.catalog.unchanged import NotRememberedError, without_waiting
 
-__all__ = ["FILTER_FIELDS", "SORT_FIELDS", "Catalog", "Place", "open_catalog"]
+__all__ = ["FILTER_FIELDS", "SORT_FIELDS", "Catalog", "NotRememberedError", "Place", "open_catalog", "without_waiting"]

@@ -16,7 +16,7 @@ from isobay.catalog.isos import Isos, Kept
 from isobay.catalog.keys import KeyRow, Keys
 from isobay.catalog.places import Place, Places
 from isobay.catalog.tasks import Tasks
-from isobay.catalog.unchanged import Unchanged
+from isobay.catalog.unchanged import Unchanged, about_to_wait
 from isobay.errors import IsobayError, UnavailableError
 from isobay.model import IsoRecord, Listing, Page
 
@@ -67,6 +67,7 @@ class Catalog:
 
         Raises UnavailableError when the database stops to answer.
         """
+        about_to_wait()
         try:
             with self._database.reading() as tx:
                 yield tx
@@ -79,6 +80,7 @@ class Catalog:
 
         Raises UnavailableError when the database stops to answer, or is locked or full.
         """
+        about_to_wait()
         try:
             with self._database.writing() as tx:
                 yield tx

@@ -48,6 +48,7 @@ def visit(call: Call, right: str = "read") -> Visit:
     many=True,
     parameters=environment_parameters() + _isos.parameters(),
     errors=ISO_ERRORS,
+    recalled=True,
 )
 def list_isos(call: Call) -> Reply:
     """The seed's first call. Without paging the whole list, written as it is read."""
@@ -65,6 +66,7 @@ def list_isos(call: Call) -> Reply:
     returns=Iso,
     parameters=environment_parameters("iso_id"),
     errors=ISO_ERRORS,
+    recalled=True,
 )
 def get_iso(call: Call) -> Reply:
     """The seed's second call."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from isobay.catalog import open_catalog
+from isobay.catalog import NotRememberedError, open_catalog, without_waiting
 from isobay.model import ApiKey, Listing
 
 FINGERPRINT = bytes(range(16))
@@ -107,3 +107,29 @@ def test_readers_in_threads_never_see_an_older_answer(shelf, asked):
 
     assert all(numbers == sorted(numbers) for numbers in seen)
     assert read(0)[-1] == 59
+
+
+def test_where_nothing_may_wait_only_what_is_remembered_is_answered(shelf, asked, backend):
+    """SQLite's remembered answers are given; anything else, and everything on PostgreSQL, says to ask elsewhere."""
+    given = shelf.add()
+    place = asked.admit(FINGERPRINT, "compute-on", "here")[1]
+    with without_waiting():
+        with pytest.raises(NotRememberedError), asked.reading():
+            pass
+        with pytest.raises(NotRememberedError), asked.writing():
+            pass
+        with pytest.raises(NotRememberedError):
+            asked.iso(place, given.id)
+        if backend == "sqlite":
+            assert _admitted(asked)
+        else:
+            with pytest.raises(NotRememberedError):
+                _admitted(asked)
+    kept = asked.iso(place, given.id)
+    if backend == "sqlite":
+        with without_waiting():
+            assert asked.iso(place, given.id) is kept
+    shelf.add()
+    with without_waiting(), pytest.raises(NotRememberedError):
+        asked.iso(place, given.id)
+    assert asked.iso(place, given.id) == kept
