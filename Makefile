@@ -27,8 +27,8 @@ check: setup-tests ## Lint, check the types and the rules between rooms
 	@.venv/bin/lint-imports
 
 bench: setup-tests ## Measure against peers and floors; several minutes
-	@scripts/packages test
-	@for workload in bench/*.py; do .venv/bin/python $$workload || exit 1; done
+	@scripts/packages bench
+	@for workload in inspection lists; do .venv/bin/python bench/$$workload.py || exit 1; done
 
 fuzz: setup-tests ## Fuzz the image reader for longer (COUNT=1000000 SEED=1)
 	@.venv/bin/python -m tests.fuzz.run --count $(or $(COUNT),1000000) --seed $(or $(SEED),1) --time

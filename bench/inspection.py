@@ -1,6 +1,7 @@
-"""Describe an image in process: a sparse one of 9 GB and one of 20,000 files.
+"""The full inspection of an image, rules and all: a sparse one of 9 GB and one of 20,000 files.
 
-Beside pycdlib's open in process, and isoinfo -d and osinfo-detect as programs (with their start).
+In process beside pycdlib's open, and isoinfo -d and osinfo-detect as programs (with their start); then
+`isobay inspect` as a program beside osinfo-detect.
 """
 
 from __future__ import annotations
@@ -17,19 +18,23 @@ from pathlib import Path
 import pycdlib
 
 from isobay.image import open_path
+from isobay.inspection import RulesShelf
+from isobay.inspection.report import report_on
+from isobay.osdetect import Rules
 
 RUNS = 9
 LARGE = 9_000_000_000
 GROUPS, FILES = 20, 1000
 
 
-def describe(path: Path) -> None:
-    """Ask everything the report of an image needs."""
-    with open_path(path) as image:
-        assert image.formats
-        assert image.volume_size
-        assert image.bootable == bool(image.boot_modes)
-        assert isinstance(image.boot_architectures, tuple)
+def inspection(rules: Rules) -> Callable[[Path], None]:
+    """Return a function that reports on an image, by rules that are loaded, as in the service."""
+
+    def run(path: Path) -> None:
+        with open_path(path) as image:
+            assert report_on(image, rules).bootable
+
+    return run
 
 
 def pycdlib_open(path: Path) -> None:
@@ -85,18 +90,28 @@ def main() -> int:
             peers[name] = program(*command)
         else:
             print(f"{command[0]} is not installed: left out")
+    command_line = program(str(Path(sys.executable).with_name("isobay")), "inspect", "--json")
     with tempfile.TemporaryDirectory() as directory:
+        inspect = inspection(RulesShelf(Path(directory) / "rules", Path(directory) / "cache").rules())
         for image, path in make_images(Path(directory)).items():
             times: dict[str, list[float]] = {name: [] for name in ("isobay", *peers)}
             for _ in range(RUNS):
-                times["isobay"].append(seconds(describe, path))
+                times["isobay"].append(seconds(inspect, path))
                 for name, peer in peers.items():
                     times[name].append(seconds(peer, path))
             ours = statistics.median(times.pop("isobay"))
-            print(f"{image}: isobay describes in {ours * 1000:.2f} ms")
+            print(f"{image}: isobay inspects in {ours * 1000:.2f} ms in process")
             for name, taken in times.items():
                 theirs = statistics.median(taken)
-                print(f"  {name}: {theirs * 1000:.2f} ms, {theirs / ours:.1f} times ours")
+                print(f"  beside {name} {theirs * 1000:.2f} ms, ratio {ours / theirs:.4f}")
+            if "osinfo-detect" in peers:
+                pairs = [(seconds(command_line, path), seconds(peers["osinfo-detect"], path)) for _ in range(RUNS)]
+                program_ours, program_theirs = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
+                ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
+                print(
+                    f"  `isobay inspect` {program_ours * 1000:.0f} ms beside osinfo-detect "
+                    f"{program_theirs * 1000:.0f} ms, ratio {ratio:.2f}"
+                )
     return 0
 
 
