@@ -28,7 +28,7 @@ _activity = ListOf(Activity, (), searched=())
 )
 def list_connections(call: Call) -> Reply:
     """Every connection; parameters are never read back."""
-    call.services.door.identify(call.secret)
+    call.identity()
     return _connections.of(call, call.services.connections.all())
 
 
@@ -42,7 +42,7 @@ def list_connections(call: Call) -> Reply:
 )
 def create_connection(call: Call) -> Reply:
     """For administrators."""
-    identity = call.services.door.identify(call.secret, "administer")
+    identity = call.identity("administer")
     return Reply({"data": call.services.connections.create(identity, read_body(call.body, NewConnection))})
 
 
@@ -59,7 +59,7 @@ _CONNECTION = (path_parameter("connection_id", "The id of the connection."),)
 )
 def get_connection(call: Call) -> Reply:
     """One connection."""
-    call.services.door.identify(call.secret)
+    call.identity()
     return Reply({"data": call.services.connections.get(call.path["connection_id"])})
 
 
@@ -73,7 +73,7 @@ def get_connection(call: Call) -> Reply:
 )
 def test_connection(call: Call) -> Reply:
     """For administrators; the answer is in ``status``."""
-    call.services.door.identify(call.secret, "administer")
+    call.identity("administer")
     return Reply({"data": call.services.connections.test(call.path["connection_id"])})
 
 
@@ -88,7 +88,7 @@ def test_connection(call: Call) -> Reply:
 )
 def list_roles(call: Call) -> Reply:
     """The four roles."""
-    call.services.door.identify(call.secret)
+    call.identity()
     return _roles.of(call, ROLES)
 
 
@@ -103,14 +103,14 @@ def list_roles(call: Call) -> Reply:
 )
 def list_keys(call: Call) -> Reply:
     """Never with their secrets."""
-    identity = call.services.door.identify(call.secret)
+    identity = call.identity()
     return _keys.of(call, call.services.keys.all(identity))
 
 
 @endpoints.add("POST", "/api_keys", "Make a key", returns=NewApiKey, body=KeyRequest, errors=(400, 401, 403, 404))
 def create_key(call: Call) -> Reply:
     """For owners and administrators. The answer is the only place where the secret is seen."""
-    identity = call.services.door.identify(call.secret, "manage")
+    identity = call.identity("manage")
     return Reply({"data": call.services.keys.create(identity, read_body(call.body, KeyRequest))})
 
 
@@ -125,7 +125,7 @@ def create_key(call: Call) -> Reply:
 )
 def delete_key(call: Call) -> Reply:
     """For owners and administrators."""
-    identity = call.services.door.identify(call.secret, "manage")
+    identity = call.identity("manage")
     call.services.keys.delete(identity, call.path["key_id"])
     return Reply(status=204)
 
@@ -141,7 +141,7 @@ def delete_key(call: Call) -> Reply:
 )
 def list_activity(call: Call) -> Reply:
     """A page at a time: the log has no end."""
-    identity = call.services.door.identify(call.secret)
+    identity = call.identity()
     asked = _activity.read(call)
     listing = Listing(limit=asked.limit or DEFAULT_PAGE_SIZE, offset=asked.offset, order="DESC")
     return _activity.page(listing, call.services.records.activity(identity, listing.limit, listing.offset))

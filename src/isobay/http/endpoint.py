@@ -12,9 +12,11 @@ from litestar.response import Stream
 from litestar.types import ASGIApp as LitestarASGIApp
 from msgspec import Struct
 
+from isobay.access import Right, Visit
 from isobay.catalog import NotRememberedError, without_waiting
 from isobay.http.paths import ROOT
 from isobay.http.threads import Threads
+from isobay.model import Identity
 
 if TYPE_CHECKING:  # the services name the endpoints' room, which would go round
     from isobay.http.services import Services
@@ -32,6 +34,14 @@ class Call(Struct, frozen=True):
     path: dict[str, Any]
     query: bytes
     body: bytes
+
+    def visit(self, right: Right = "read") -> Visit:
+        """Let the caller into the environment that the path names. See ``Door.enter``."""
+        return self.services.door.enter(self.secret, self.path["service_code"], self.path["environment_name"], right)
+
+    def identity(self, right: Right = "read") -> Identity:
+        """Who the caller is. See ``Door.identify``."""
+        return self.services.door.identify(self.secret, right)
 
 
 class Reply(Struct, frozen=True):

@@ -11,6 +11,8 @@ from isobay.http.lists import TEXT, ListOf
 from isobay.model import Environment, OsType, Zone
 from isobay.model.requests import EnvironmentEdit, NewEnvironment
 
+ENVIRONMENT = "/services/{service_code:str}/{environment_name:str}"
+
 endpoints = Endpoints("environments")
 _environments = ListOf(Environment)
 _zones = ListOf(Zone)
@@ -44,7 +46,7 @@ def environment_parameters(*more: str) -> tuple[dict[str, Any], ...]:
 )
 def list_environments(call: Call) -> Reply:
     """Those the caller may enter."""
-    identity = call.services.door.identify(call.secret)
+    identity = call.identity()
     return _environments.of(call, call.services.environments.all(identity))
 
 
@@ -58,7 +60,7 @@ def list_environments(call: Call) -> Reply:
 )
 def create_environment(call: Call) -> Reply:
     """For administrators."""
-    identity = call.services.door.identify(call.secret, "administer")
+    identity = call.identity("administer")
     return Reply({"data": call.services.environments.create(identity, read_body(call.body, NewEnvironment))})
 
 
@@ -72,7 +74,7 @@ def create_environment(call: Call) -> Reply:
 )
 def get_environment(call: Call) -> Reply:
     """One that the caller may enter."""
-    identity = call.services.door.identify(call.secret)
+    identity = call.identity()
     return Reply({"data": call.services.environments.get(identity, call.path["environment_id"])})
 
 
@@ -87,7 +89,7 @@ def get_environment(call: Call) -> Reply:
 )
 def edit_environment(call: Call) -> Reply:
     """For its owners and administrators."""
-    identity = call.services.door.identify(call.secret, "manage")
+    identity = call.identity("manage")
     edit = read_body(call.body, EnvironmentEdit)
     return Reply({"data": call.services.environments.edit(identity, call.path["environment_id"], edit)})
 
@@ -103,12 +105,9 @@ def edit_environment(call: Call) -> Reply:
 )
 def delete_environment(call: Call) -> Reply:
     """For its owners and administrators; refused while it holds an ISO."""
-    identity = call.services.door.identify(call.secret, "manage")
+    identity = call.identity("manage")
     call.services.environments.delete(identity, call.path["environment_id"])
     return Reply(status=204)
-
-
-ENVIRONMENT = "/services/{service_code:str}/{environment_name:str}"
 
 
 @endpoints.add(
@@ -122,7 +121,7 @@ ENVIRONMENT = "/services/{service_code:str}/{environment_name:str}"
 )
 def list_zones(call: Call) -> Reply:
     """The zones of the environment's connection."""
-    here = call.services.door.enter(call.secret, call.path["service_code"], call.path["environment_name"])
+    here = call.visit()
     return _zones.of(call, here.engine.zones(here.place))
 
 
@@ -136,7 +135,7 @@ def list_zones(call: Call) -> Reply:
 )
 def get_zone(call: Call) -> Reply:
     """One zone of the environment's connection."""
-    here = call.services.door.enter(call.secret, call.path["service_code"], call.path["environment_name"])
+    here = call.visit()
     return Reply({"data": _found(here.engine.zones(here.place), "zones", call.path["zone_id"])})
 
 
@@ -151,7 +150,7 @@ def get_zone(call: Call) -> Reply:
 )
 def list_os_types(call: Call) -> Reply:
     """What an ISO of the environment can be said to hold."""
-    here = call.services.door.enter(call.secret, call.path["service_code"], call.path["environment_name"])
+    here = call.visit()
     return _os_types.of(call, here.engine.os_types(here.place))
 
 
@@ -165,7 +164,7 @@ def list_os_types(call: Call) -> Reply:
 )
 def get_os_type(call: Call) -> Reply:
     """One OS type."""
-    here = call.services.door.enter(call.secret, call.path["service_code"], call.path["environment_name"])
+    here = call.visit()
     return Reply({"data": _found(here.engine.os_types(here.place), "ostypes", call.path["os_type_id"])})
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from isobay.access import Visit, require
+from isobay.access import require
 from isobay.catalog import FILTER_FIELDS
 from isobay.errors import InvalidFieldsError
 from isobay.http.endpoint import Call, Endpoints, Reply
-from isobay.http.environments import environment_parameters
+from isobay.http.environments import ENVIRONMENT, environment_parameters
 from isobay.http.fields import read_body, read_query
 from isobay.http.lists import TEXT, ListOf
 from isobay.http.tasks import started
 from isobay.model import Iso, IsoEdit, IsoFile
 
-ENVIRONMENT = "/services/{service_code:str}/{environment_name:str}"
 ISO_ERRORS = (400, 401, 403, 404)
 MAX_FILES = 10_000
 OCTETS = "application/octet-stream"
@@ -30,16 +29,6 @@ _path = {
 }
 
 
-def visit(call: Call, right: str = "read") -> Visit:
-    """Let the caller into the environment that the path names."""
-    return call.services.door.enter(
-        call.secret,
-        call.path["service_code"],
-        call.path["environment_name"],
-        right,  # type: ignore[arg-type] # a literal at every call
-    )
-
-
 @endpoints.add(
     "GET",
     f"{ENVIRONMENT}/isos",
@@ -52,7 +41,7 @@ def visit(call: Call, right: str = "read") -> Visit:
 )
 def list_isos(call: Call) -> Reply:
     """The seed's first call. Without paging the whole list, written as it is read."""
-    here = visit(call)
+    here = call.visit()
     listing = _isos.read(call)
     if listing.limit:
         return _isos.page(listing, here.engine.list_isos(here.place, listing))
@@ -70,7 +59,7 @@ def list_isos(call: Call) -> Reply:
 )
 def get_iso(call: Call) -> Reply:
     """The seed's second call."""
-    here = visit(call)
+    here = call.visit()
     return Reply({"data": here.engine.get_iso(here.place, call.path["iso_id"])})
 
 
@@ -85,7 +74,7 @@ def get_iso(call: Call) -> Reply:
 )
 def edit_iso(call: Call) -> Reply:
     """What is left out stays as it is."""
-    here = visit(call, "write")
+    here = call.visit("write")
     edit = read_body(call.body, IsoEdit)
     if edit.featured is True:
         require(here.identity, "administer")
@@ -106,7 +95,7 @@ def edit_iso(call: Call) -> Reply:
 )
 def delete_iso(call: Call) -> Reply:
     """Answers with the task that deleted it."""
-    here = visit(call, "write")
+    here = call.visit("write")
     task = here.engine.delete_iso(here.place, here.identity, call.path["iso_id"])
     call.services.door.record(
         here.identity,
@@ -129,7 +118,7 @@ def delete_iso(call: Call) -> Reply:
 )
 def list_iso_files(call: Call) -> Reply:
     """Read out of the image without mounting it; at most the first 10,000 entries."""
-    here = visit(call)
+    here = call.visit()
     files = here.engine.iso_files(here.place, call.path["iso_id"], _inner_path(call), MAX_FILES)
     return Reply({"data": files, "metadata": {"recordCount": len(files)}})
 
@@ -146,7 +135,7 @@ def list_iso_files(call: Call) -> Reply:
 def get_iso_file(call: Call) -> Reply:
     """The bytes as they are in the image, never shown as a page of ours."""
     path = _inner_path(call)
-    here = visit(call)
+    here = call.visit()
     content = here.engine.iso_content(here.place, call.path["iso_id"], path)
     headers = {
         "Content-Length": str(content.size),

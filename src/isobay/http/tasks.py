@@ -21,7 +21,7 @@ endpoints = Endpoints("tasks")
 )
 def get_task(call: Call) -> Reply:
     """The task as the JavaScript client reads it, and under ``data`` as the Go client does."""
-    identity = call.services.door.identify(call.secret)
+    identity = call.identity()
     return Reply(told(call.services.records.task(identity, call.path["task_id"])))
 
 
