@@ -152,6 +152,14 @@ def compare(count: int, seconds: int) -> None:
         figures = beside(lambda: rate(f"{isos_path}/{wanted}", header), lambda: rate(f"{bare}/isos/{wanted}"))
         report(f"one of {count:,}", figures, "req/s", "floor")
         pages = count // 20
+        starts = range(0, count - 20, (count - 20) // 2000)
+        walk = [f"/v1/services/compute-on/test_area/isos?page_size=20&cursor={_cursor(seq)}" for seq in starts]
+        plain_walk = [f"/isos?after={seq}" for seq in starts]
+        figures = beside(
+            lambda: requests_per_second(ours, seconds, header=header, paths=walk),
+            lambda: requests_per_second(bare, seconds, paths=plain_walk),
+        )
+        report(f"2,000 pages of {count:,} in turn, by cursor", figures, "req/s", "floor")
         deep = f"{isos_path}?page_size=20&page_number={pages}"
         figures = beside(lambda: rate(deep, header), lambda: rate(f"{bare}/isos?after={count - 20}"))
         report(f"page {pages:,} of {count:,} by number", figures, "req/s", "floor")

@@ -8,6 +8,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -47,12 +48,23 @@ def server(command: list[str], address: str, environment: dict[str, str]) -> Ite
         process.wait(30)
 
 
-def requests_per_second(address: str, seconds: int = 3, connections: int = 8, header: str = "") -> float:
-    """What one address gives under load from wrk."""
+def requests_per_second(
+    address: str, seconds: int = 3, connections: int = 8, header: str = "", paths: list[str] | None = None
+) -> float:
+    """What one address gives under load from wrk; with ``paths``, each of them in turn."""
     if shutil.which("wrk") is None:
         sys.exit("This workload needs wrk: sudo apt-get install wrk")
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *(["-H", header] if header else []), address]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *(["-H", header] if header else [])]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if paths:
+            listed = ",".join(f'"{path}"' for path in paths)
+            script.write(
+                f"local paths, at = {{{listed}}}, 0\n"
+                "request = function() at = at % #paths + 1; return wrk.format(nil, paths[at]) end\n"
+            )
+            script.flush()
+            command += ["-s", script.name]
+        said = subprocess.run([*command, address], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit(f"{address} did not answer every request:\n{said}")
     found = re.search(r"Requests/sec:\s+([\d.]+)", said)
@@ -78,8 +90,6 @@ def report(what: str, figures: tuple[float, float, float], unit: str, peer: str)
 
 def scratch() -> Path:
     """Where workloads put what is too large to make twice."""
-    import tempfile
-
     path = Path(tempfile.gettempdir()) / "isobay-bench"
     path.mkdir(exist_ok=True)
     return path

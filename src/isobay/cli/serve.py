@@ -52,6 +52,7 @@ def _prepare(settings: Settings) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,  # nothing here asks where a caller comes from, and the headers could say anything
         lifespan="off",
     )
     listening = config.bind_socket()

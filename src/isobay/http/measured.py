@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
 from typing import Any
 
 from isobay.http.paths import ASGIApp
 from isobay.telemetry import logs
 from isobay.telemetry.metrics import Metrics
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Measured:
@@ -40,5 +43,7 @@ class Measured:
             handler = scope.get("route_handler")
             # A name of ours, not the path: whoever asks for paths at random must not grow the metrics.
             self._metrics.observe(method, str(handler.name or handler) if handler else "none", status, seconds)
-            write = logs.debug if method in ("GET", "HEAD", "OPTIONS") and status < 400 else logs.info
-            write("request", method=method, path=path, status=status, milliseconds=round(seconds * 1000, 1))
+            level = logging.DEBUG if method in _READING and status < 400 else logging.INFO
+            if logs.enabled(level):
+                milliseconds = round(seconds * 1000, 1)
+                logs.write(level, "request", method=method, path=path, status=status, milliseconds=milliseconds)

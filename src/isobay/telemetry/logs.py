@@ -26,27 +26,18 @@ def enabled(level: int) -> bool:
     return _logger.isEnabledFor(level)
 
 
-def debug(event: str, **fields: Any) -> None:
-    """Log what helps to find a fault."""
-    _write(logging.DEBUG, event, fields)
-
-
-def info(event: str, **fields: Any) -> None:
-    """Log what was done."""
-    _write(logging.INFO, event, fields)
+def write(level: int, event: str, **fields: Any) -> None:
+    """Log a line of a level."""
+    if enabled(level):
+        getattr(_renderer(), logging.getLevelName(level).lower())(event, **fields)
 
 
 def error(event: str, **fields: Any) -> None:
     """Log what failed. ``exc_info`` takes the exception."""
-    _write(logging.ERROR, event, fields)
+    write(logging.ERROR, event, **fields)
 
 
 _form: list[str] = ["text"]
-
-
-def _write(level: int, event: str, fields: dict[str, Any]) -> None:
-    if enabled(level):
-        getattr(_renderer(), logging.getLevelName(level).lower())(event, **fields)
 
 
 @cache
