@@ -4,6 +4,10 @@ PORT ?= 8080
 UV_OPTIONS = --frozen --compile-bytecode --quiet
 export ISOBAY_DATA_DIR ?= $(CURDIR)/data
 export UV_PYTHON_PREFERENCE ?= system
+# A site's own certificate authority is in the system's store, where there is one.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS ?= 1
+endif
 UV = $(shell scripts/find-uv)
 
 .DEFAULT_GOAL := help
