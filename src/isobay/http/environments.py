@@ -81,7 +81,7 @@ def get_environment(call: Call) -> Reply:
 @endpoints.add(
     "PUT",
     "/environments/{environment_id:str}",
-    "Change an environment's name or description",
+    "Change an environment's name, description or membership",
     returns=Environment,
     body=EnvironmentEdit,
     parameters=(path_parameter("environment_id", "The id of the environment."),),

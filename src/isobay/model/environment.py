@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+Membership = Literal["ALL_ORG_USERS", "MANY_USERS"]
 ENVIRONMENT_NAME = r"^[a-z0-9_-]{1,63}$"
 
 
@@ -48,5 +49,5 @@ class Environment(Struct, rename="camel", kw_only=True, frozen=True):
     description: str
     service_connection: Named
     state: Literal["ACTIVE"] = "ACTIVE"
-    membership: Literal["ALL_ORG_USERS", "MANY_USERS"] = "MANY_USERS"
+    membership: Membership = "MANY_USERS"
     creation_date: str = ""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from isobay.model.access import RoleName
-from isobay.model.environment import ENVIRONMENT_NAME
+from isobay.model.environment import ENVIRONMENT_NAME, Membership
 
 Text = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 RequiredText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -26,7 +26,7 @@ class NewEnvironment(Struct, rename="camel", kw_only=True, frozen=True, forbid_u
     name: EnvironmentName
     description: Text = ""
     service_connection: Reference | None = None
-    membership: Literal["ALL_ORG_USERS", "MANY_USERS"] = "MANY_USERS"
+    membership: Membership = "MANY_USERS"
 
 
 class EnvironmentEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -34,6 +34,7 @@ class EnvironmentEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_
 
     name: EnvironmentName | UnsetType = UNSET
     description: Text | UnsetType = UNSET
+    membership: Membership | UnsetType = UNSET
 
 
 class Parameter(Struct, frozen=True, forbid_unknown_fields=True):

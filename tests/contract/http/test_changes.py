@@ -92,6 +92,8 @@ def test_an_environment_lives_and_dies(service, small_image):
     assert client.post("/v1/environments", json={"name": "Not Plain"}).status_code == 400
     renamed = client.put(f"/v1/environments/{made}", json={"name": "renamed_area"}).json()["data"]
     assert (renamed["id"], renamed["name"], renamed["membership"]) == (made, "renamed_area", "MANY_USERS")
+    changed = client.put(f"/v1/environments/{made}", json={"membership": "ALL_ORG_USERS"}).json()["data"]
+    assert changed == {**renamed, "membership": "ALL_ORG_USERS"}
     iso = service.add(small_image, "inside", "renamed_area")
     refused = client.delete(f"/v1/environments/{made}")
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (409, 2013)
