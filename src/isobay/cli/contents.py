@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -84,20 +85,38 @@ def _print(content: Content) -> None:
 
 
 def _save(content: Content, output: Path) -> None:
-    """Write a file beside its place and move it there when it is whole."""
-    part = ""
+    """Write a file beside its place and move it there when it is whole; what is no regular file is written into."""
     try:
-        descriptor, part = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-        with os.fdopen(descriptor, "wb") as file, terminal.progress(output.name) as progress:
-            for chunk in content.chunks:
-                file.write(chunk)
-                progress(file.tell(), content.size)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(part).chmod(0o666 & ~mask)
-        Path(part).replace(output)
+        try:
+            mode = output.lstat().st_mode
+        except FileNotFoundError:
+            mask = os.umask(0)
+            os.umask(mask)
+            mode = stat.S_IFREG | 0o666 & ~mask
+        if stat.S_ISREG(mode):
+            _replace(content, output, stat.S_IMODE(mode))
+        else:  # a device, a pipe or a link: moving a file onto it would take it away
+            with output.open("wb") as file:
+                _write(content, file, output.name)
     except OSError as error:
         raise StorageError(f"{output} cannot be written: {os.strerror(error.errno or 0)}.") from error
+
+
+def _replace(content: Content, output: Path, mode: int) -> None:
+    descriptor, part = tempfile.mkstemp(prefix=".isobay-", dir=output.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _write(content, file, output.name)
+        Path(part).chmod(mode)
+        Path(part).replace(output)
     finally:
-        if part:
-            Path(part).unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
+
+
+def _write(content: Content, file: BinaryIO, name: str) -> None:
+    done = 0
+    with terminal.progress(name) as progress:
+        for chunk in content.chunks:
+            file.write(chunk)
+            done += len(chunk)
+            progress(done, content.size)

@@ -129,6 +129,35 @@ def test_files_inside_are_listed_and_read(filled: CommandLine, tmp_path: Path) -
     assert filled("isos", "files", "ipxe", "/none").returncode == 3
 
 
+def test_output_goes_into_what_is_no_regular_file(filled: CommandLine, tmp_path: Path) -> None:
+    """A pipe gets the bytes and stays a pipe, a link stays one and its target gets them, a full device says so."""
+    words = ("isos", "files", "ipxe", "isolinux.cfg", "--output")
+    whole = filled(*words[:-1]).stdout.encode()
+    pipe, link, target, full = (tmp_path / name for name in ("pipe", "link", "target", "full"))
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert filled(*words, pipe).returncode == 0
+    assert (os.read(reader, 1 << 16), pipe.is_fifo()) == (whole, True)
+    os.close(reader)
+    target.write_bytes(b"before" * 100)
+    link.symlink_to(target)
+    assert filled(*words, link).returncode == 0
+    assert (target.read_bytes(), link.is_symlink()) == (whole, True)
+    full.symlink_to("/dev/full")
+    done = filled(*words, full)
+    assert (done.returncode, done.stderr) == (1, f"isobay: {full} cannot be written: No space left on device.\n")
+
+
+def test_output_keeps_the_mode_of_a_file(filled: CommandLine, tmp_path: Path) -> None:
+    """A file that is there gets the new bytes and keeps who may read it."""
+    saved = tmp_path / "private"
+    saved.write_bytes(b"before")
+    saved.chmod(0o600)
+    assert filled("isos", "files", "ipxe", "isolinux.bin", "-o", saved).returncode == 0
+    assert (saved.stat().st_size, saved.stat().st_mode & 0o777) == (38912, 0o600)
+    assert [path.name for path in tmp_path.iterdir()] == ["private"]
+
+
 def test_names_and_text_inside_do_not_steer_the_terminal(shelf: CommandLine, hostile: Path) -> None:
     """Escape sequences in names and in text are shown as marks on a terminal, and a binary file is refused there."""
     shelf("add", hostile)
