@@ -1,6 +1,5 @@
 # The commands of isobay. `make help` lists them.
 
-PORT ?= 8080
 UV_OPTIONS = --frozen --compile-bytecode --quiet
 export ISOBAY_DATA_DIR ?= $(CURDIR)/data
 export UV_PYTHON_PREFERENCE ?= system

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+from multiprocessing import parent_process
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -85,7 +88,16 @@ def web() -> ASGIApp:
 
     settings = Settings.load()
     configure(settings.log_level, settings.log_format)
+    Thread(target=_end_with_parent, daemon=True).start()
     return web_application(build(settings))
+
+
+def _end_with_parent() -> None:
+    """End this process in good order when the one that started it is gone: orphans would hold the port."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def web_application(built: Isobay) -> ASGIApp:

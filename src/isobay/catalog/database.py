@@ -82,7 +82,11 @@ class Database:
         except (OSError, SQLAlchemyError) as error:
             raise UnavailableError(
                 f"The database {self.url.render_as_string(hide_password=True)} cannot be used: {reason_of(error)}. "
-                "Check ISOBAY_DATABASE_URL, and that the server runs and the account may create tables."
+                + (
+                    "Check that its disk has room, and that you may write the file and its directory."
+                    if self.is_sqlite
+                    else "Check ISOBAY_DATABASE_URL, that the server runs, and that the account may create tables."
+                )
             ) from error
 
     def version(self) -> str:

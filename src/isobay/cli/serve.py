@@ -9,7 +9,11 @@ from typing import Annotated
 
 import typer
 
+from isobay.errors import SettingsError
 from isobay.settings import PREFIX, Settings
+
+BACKLOG = 2048
+SHUTDOWN_SECONDS = 10
 
 
 def serve(
@@ -35,6 +39,8 @@ def _prepare(settings: Settings) -> None:
     from isobay.telemetry.metrics import share_between_processes
 
     configure(settings.log_level, settings.log_format)
+    # Before anything is made: a first start that cannot listen must not make a key that nobody is shown.
+    listening = _listen(settings.host, settings.port)
     built = build(settings)
     built.sweep()
     if settings.workers > 1:
@@ -54,16 +60,29 @@ def _prepare(settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,  # nothing here asks where a caller comes from, and the headers could say anything
         lifespan="off",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    listening = config.bind_socket()
-    # Callers may come as soon as they are told where; those who do wait in line until the server takes them.
-    listening.listen(config.backlog)
     _greet(built.first_key, listening, settings.data_dir)
     if several:
         built.catalog.close()
         Multiprocess(config, sockets=[listening]).run()
     else:
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen there. Whoever calls before the server is up waits in line until it is."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or "unknown"
+        raise SettingsError(
+            f"isobay cannot listen on {host}, port {port}: {reason}. Stop what uses it, or choose another with "
+            "ISOBAY_HOST and ISOBAY_PORT."
+        ) from error
+    listening.set_inheritable(True)
+    return listening
 
 
 def _greet(first_key: str, listening: socket.socket, data_dir: Path) -> None:

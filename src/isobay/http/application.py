@@ -39,7 +39,7 @@ def application(services: Services) -> ASGIApp:
 
     @get(["/", "/docs"], sync_to_thread=False)
     def page() -> Response[bytes]:
-        return Response(described_page(), media_type="text/html; charset=utf-8")
+        return Response(described_page(), media_type="text/html")
 
     allowed: dict[str, list[str]] = {}
     for each in ENDPOINTS:

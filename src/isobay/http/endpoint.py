@@ -165,7 +165,7 @@ class Whole:
 def _secret(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     for name, value in headers:
         if name == b"mc-api-key":
-            return value.decode("latin-1")
+            return value.strip().decode("latin-1")
     return None
 
 

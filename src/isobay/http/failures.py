@@ -58,16 +58,23 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     if error.status_code == 404:
         return answer(_no_endpoint(path))
     if error.status_code == 405:
-        headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        methods = {name.lower(): value for name, value in (error.headers or {}).items()}.get("allow", "").split(", ")
+        allowed = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
         return answer(
             MethodNotAllowedError(
-                f"{path!r} does not take {request.method}. It takes {headers.get('allow', headers.get('Allow', ''))}.",
+                f"{path!r} does not take {request.method}. It takes {allowed}.",
                 path=path,
             ),
-            headers,
+            {"Allow": allowed},
         )
     if error.status_code == 413:
-        return answer(TooLargeError("The request's body is larger than ISOBAY_MAX_BODY_BYTES."))
+        limit = request.app.state.services.settings.max_body_bytes
+        return answer(
+            TooLargeError(
+                f"The request's body is larger than {limit} bytes. Send less, or raise ISOBAY_MAX_BODY_BYTES.",
+                limit=limit,
+            )
+        )
     return answer(InvalidFieldsError({"request": error.detail}))
 
 

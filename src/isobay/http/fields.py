@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, UNSET, Struct
 
 from isobay.errors import InvalidFieldsError
 
 T = TypeVar("T", bound=Struct)
 QUERY_LENGTH = 16_384
+_PATTERN = re.compile(r"`str` matching regex .*")
 
 
 def read_body(body: bytes, wanted: type[T]) -> T:
@@ -42,6 +44,11 @@ def read_body(body: bytes, wanted: type[T]) -> T:
     return wanted(**values)
 
 
+def given_fields(edit: Struct) -> list[str]:
+    """The fields of an edit that were given, as the API names them."""
+    return [field.encode_name for field in msgspec.structs.fields(edit) if getattr(edit, field.name) is not UNSET]
+
+
 def read_query(query: bytes) -> list[tuple[str, str]]:
     """Read a query string. Raises InvalidFieldsError for one that is far too long."""
     if len(query) > QUERY_LENGTH:
@@ -51,5 +58,6 @@ def read_query(query: bytes) -> list[tuple[str, str]]:
 
 def readable(error: msgspec.ValidationError) -> str:
     """What is wrong, as a phrase."""
-    text = str(error).replace("`", "").replace(" - at $", " at ")
+    text = _PATTERN.sub("text without control characters or others that are not allowed here", str(error))
+    text = text.replace("`", "").replace(" - at $", " at ")
     return text[:1].lower() + text[1:]

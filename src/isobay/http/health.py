@@ -32,4 +32,4 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Prometheus' text format."""
     services: Services = request.app.state.services
     text = await services.threads.run(services.metrics.text)
-    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(text, media_type="text/plain; version=0.0.4")

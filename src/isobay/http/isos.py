@@ -9,7 +9,7 @@ from isobay.catalog import FILTER_FIELDS
 from isobay.errors import InvalidFieldsError
 from isobay.http.endpoint import Call, Endpoints, Reply
 from isobay.http.environments import ENVIRONMENT, environment_parameters
-from isobay.http.fields import read_body, read_query
+from isobay.http.fields import given_fields, read_body, read_query
 from isobay.http.lists import TEXT, ListOf
 from isobay.http.tasks import started
 from isobay.model import Iso, IsoEdit, IsoFile
@@ -80,7 +80,12 @@ def edit_iso(call: Call) -> Reply:
         require(here.identity, "administer")
     iso = here.engine.edit_iso(here.place, call.path["iso_id"], edit)
     call.services.door.record(
-        here.identity, "iso.edit", environment_id=here.place.environment_id, object_id=iso.id, name=iso.name
+        here.identity,
+        "iso.edit",
+        environment_id=here.place.environment_id,
+        object_id=iso.id,
+        name=iso.name,
+        changed=given_fields(edit),
     )
     return Reply({"data": iso})
 

@@ -46,4 +46,5 @@ class Measured:
             level = logging.DEBUG if method in _READING and status < 400 else logging.INFO
             if logs.enabled(level):
                 milliseconds = round(seconds * 1000, 1)
-                logs.write(level, "request", method=method, path=path, status=status, milliseconds=milliseconds)
+                shown = "".join(character if character.isprintable() else "\ufffd" for character in path)
+                logs.write(level, "request", method=method, path=shown, status=status, milliseconds=milliseconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
@@ -11,19 +12,19 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 ROOT = "/v1"
 _OTHER_ROOTS = ("/api/v1/", "/api/v2/")
-_TOP = {"services", "environments", "roles", "api_keys", "tasks", "activity_log"}
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 @lru_cache(1024)
 def normal(path: str) -> str:
-    """The path as the handlers have it: below ``/v1``, collections in lower case."""
+    """The path as the handlers have it: below ``/v1``, collections and UUIDs in lower case."""
     for root in _OTHER_ROOTS:
         if path.startswith(root):
             path = f"{ROOT}/{path[len(root) :]}"
             break
     if not path.startswith(f"{ROOT}/"):
         return path
-    parts = path.split("/")
+    parts = [part.lower() if _UUID.fullmatch(part) else part for part in path.split("/")]
     # ['', 'v1', collection, …] and ['', 'v1', 'services', code, environment, collection, id, part, …]
     for position in (2, 5, 7, 8):
         if position < len(parts) and (position == 2 or parts[2] == "services"):
@@ -46,8 +47,8 @@ class NormalPaths:
             await self._app(scope, receive, send)
             return
         path = normal(scope["path"])
-        if path.endswith("/") and path.startswith(f"{ROOT}/"):
-            # Litestar would take it for the path without the slash: an empty id would be the list.
+        if "\0" in path or (("//" in path or path.endswith("/")) and path.startswith(f"{ROOT}/")):
+            # No name holds a NUL. Litestar would drop the slashes: an empty id would be the list.
             await self._no_such_path(scope, receive, send)
             return
         if path != scope["path"]:

@@ -87,15 +87,26 @@ class DiskObjects:
         try:
             return DiskObject(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
         except OSError as error:
-            raise StorageError(
-                f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. "
+            missing = isinstance(error, FileNotFoundError)
+            advice = (
                 "Bring the file back from a backup, or delete the ISO and add it again."
+                if missing
+                else "Check the owner and rights of the file: all of isobay must run as one account."
+            )
+            raise StorageError(
+                f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. {advice}"
             ) from error
 
     def delete(self, object_id: str) -> None:
-        """Delete an object, if it is there."""
-        with suppress(FileNotFoundError):
-            self._path(object_id).unlink()
+        """Delete an object, if it is there. Raises StorageError where it cannot be."""
+        path = self._path(object_id)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be deleted: {os.strerror(error.errno or 0)}. "
+                "Check the owner and rights of its directory."
+            ) from error
 
     def sweep(self, is_needed: Callable[[str], bool]) -> int:
         """Delete what a process that died left behind. See ``Objects.sweep``."""
@@ -126,7 +137,8 @@ class DiskObjects:
         available = free.f_bavail * free.f_frsize
         if size + SPARE_BYTES > available:
             raise StorageError(
-                f"{self._root} has {available} bytes free and the image needs {size}. "
+                f"{self._root} has {available} bytes free, {SPARE_BYTES} of them kept for the catalogue, and the image "
+                f"needs {size}. "
                 "Make room there, or set ISOBAY_DATA_DIR to a larger disk.",
                 available=available,
                 needed=size,

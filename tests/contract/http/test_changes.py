@@ -79,6 +79,7 @@ def test_changes_are_in_the_log_newest_first(service, iso):
     service.client().delete(f"{PATH}/{iso['id']}")
     entries = service.client().get("/v1/activity_log", params={"page_size": 2}).json()["data"]
     assert [entry["operation"] for entry in entries] == ["iso.delete", "iso.edit"]
+    assert entries[1]["details"] == {"changed": ["name"]}
     assert {(entry["objectId"], entry["objectName"], entry["keyName"]) for entry in entries} == {
         (iso["id"], "logged", "first administrator")
     }

@@ -5,9 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import subprocess
 import sys
+import time
 
+import httpx
 import pytest
 
 from service import KEY, SEED, Service, environment, serving
@@ -77,12 +80,19 @@ def test_every_root_and_spelling_of_a_collection_is_the_same(service: Service, r
 def test_what_is_not_there_says_so(service: Service):
     """404 for no endpoint, 405 with Allow for no verb, both in the envelope of errors."""
     client = service.client()
-    for path in ("/nothing", "/v1/nothing", f"{SEED}/isos/", "/v1/environments/", "/v3/environments"):
+    for path in (
+        "/nothing",
+        "/v1/nothing",
+        f"{SEED}/isos/",
+        "/v1/environments/",
+        "/v1//environments",
+        "/v3/environments",
+    ):
         said = client.get(path)
         assert (said.status_code, said.json()["errors"][0]["code"]) == (404, 4001)
     said = client.post(f"{SEED}/isos", json={})
     assert (said.status_code, said.json()["errors"][0]["code"]) == (405, 4002)
-    assert set(said.headers["allow"].split(", ")) == {"GET", "OPTIONS"}
+    assert set(said.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
     assert set(client.options(f"{SEED}/isos/x").headers["allow"].split(", ")) == {
         "GET",
         "HEAD",
@@ -90,6 +100,45 @@ def test_what_is_not_there_says_so(service: Service):
         "DELETE",
         "OPTIONS",
     }
+
+
+def test_a_busy_port_is_said_and_nothing_is_made(tmp_path):
+    """A first start that cannot listen makes no key that nobody is shown."""
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        options = {"ISOBAY_DATA_DIR": str(tmp_path / "data"), "ISOBAY_PORT": str(busy.getsockname()[1])}
+        command = [sys.executable, "-m", "isobay", "serve"]
+        said = subprocess.run(
+            command, env=environment(**options), capture_output=True, text=True, timeout=60, check=False
+        )
+    assert said.returncode == 1
+    assert options["ISOBAY_PORT"] in said.stderr
+    assert "ISOBAY_PORT" in said.stderr
+    assert not (tmp_path / "data" / "isobay.db").exists()
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path):
+    """However it ends: nobody goes on serving, and the port is free."""
+    with serving(tmp_path, "--workers", "2") as service:
+        assert service.client().get("/readyz").status_code == 200
+        service.process.kill()
+        service.process.wait()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                httpx.get(f"{service.address}/healthz", timeout=5)
+            except httpx.TransportError:
+                break
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{service.address}/healthz", timeout=5)
+
+
+def test_ids_in_capitals_and_blanks_around_a_key_are_understood(service: Service, small_image):
+    """A UUID has no case, and blanks are no part of a header's value."""
+    iso = service.add(small_image, "for any case")
+    connection = http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=10)
+    connection.request("GET", f"{SEED}/isos/{iso['id'].upper()}", headers={"MC-Api-Key": f"  {KEY} "})
+    assert json.loads(connection.getresponse().read()) == {"data": iso}
+    connection.close()
 
 
 def test_a_body_over_the_limit_is_refused(tmp_path):

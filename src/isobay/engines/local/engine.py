@@ -15,11 +15,12 @@ from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
 from isobay.engines.interface import Content
 from isobay.engines.local.os_types import OsTypes
-from isobay.errors import ForbiddenError, InvalidFieldsError, NotFoundError
+from isobay.errors import ForbiddenError, InvalidFieldsError, NotFoundError, StorageError
 from isobay.image import Entry, Image, open_image
 from isobay.inspection import RulesShelf
 from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, OsType, Page, Task, Zone
 from isobay.objects import Objects
+from isobay.telemetry import logs
 
 
 class LocalEngine:
@@ -82,7 +83,11 @@ class LocalEngine:
             )
             self._catalog.isos.delete(tx, iso_id)
             self._catalog.tasks.add(tx, task)
-        self._objects.delete(kept.object_id)
+        try:
+            self._objects.delete(kept.object_id)
+        except StorageError as error:
+            # The ISO is gone all the same, and the next start sweeps what it left.
+            logs.error("bytes are left over", reason=error.message)
         return task
 
     def iso_files(self, place: Place, iso_id: str, path: str, limit: int) -> list[IsoFile]:
