@@ -22,7 +22,11 @@ if TYPE_CHECKING:  # what is heavy is loaded when the command runs
 
 
 def add(
-    files: Annotated[list[Path], typer.Argument(help="The files of images.", metavar="FILE", show_default=False)],
+    # Typer's own check of a path would refuse all files, as wrong usage, for one that cannot be read.
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="The files of images.", metavar="FILE", show_default=False, readable=False),
+    ],
     environment: EnvironmentName = "test_area",
     service: ServiceCode = "",
     name: Annotated[str, typer.Option(help="The ISO's name; without it the file's.", show_default=False)] = "",

@@ -29,7 +29,8 @@ def files(
     iso_id: Annotated[str, typer.Argument(help="The ISO's id, the beginning of its id, or its name.", metavar="ID")],
     path: Annotated[str, typer.Argument(help="A directory or a file inside the image.", metavar="PATH")] = "/",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the file's content here.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="Write the file's content here.", show_default=False, readable=False),
     ] = None,
     environment: EnvironmentName = "test_area",
     service: ServiceCode = "",

@@ -20,7 +20,10 @@ if TYPE_CHECKING:  # loaded when the command runs
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="The file of an image, or a drive such as /dev/sr0.", metavar="PATH")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="The file of an image, or a drive such as /dev/sr0.", metavar="PATH", readable=False),
+    ],
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:

@@ -27,11 +27,8 @@ def opened(data_dir: Path | None, *, make: bool = False) -> Iterator[Isobay]:
     from isobay.app import build
 
     settings = Settings.load(data_dir=data_dir)
-    if not make and not settings.database_url and not (settings.data_dir / "isobay.db").exists():
-        raise SettingsError(
-            f"{settings.data_dir} holds no isobay data. Name the right directory with --data-dir, "
-            "or begin a new one with `isobay serve` or `isobay add`."
-        )
+    if not make and not settings.database_url:
+        _check_data(settings.data_dir)
     built = build(settings)
     try:
         if built.first_key:
@@ -40,6 +37,20 @@ def opened(data_dir: Path | None, *, make: bool = False) -> Iterator[Isobay]:
         yield built
     finally:
         built.catalog.close()
+
+
+def _check_data(data_dir: Path) -> None:
+    try:
+        data_dir.joinpath("isobay.db").stat()
+    except PermissionError as error:
+        raise SettingsError(
+            f"{data_dir} cannot be read: {os.strerror(error.errno or 0)}. Run the command as the account that owns it."
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"{data_dir} holds no isobay data. Name the right directory with --data-dir, "
+            "or begin a new one with `isobay serve` or `isobay add`."
+        ) from error
 
 
 @contextmanager

@@ -9,7 +9,13 @@ import typer
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", envvar="ISOBAY_DATA_DIR", help="Where everything is kept.", show_default=False),
+    typer.Option(
+        "--data-dir",
+        envvar="ISOBAY_DATA_DIR",
+        help="Where everything is kept.",
+        show_default=False,
+        readable=False,  # `inspect` does without one that cannot be read
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 EnvironmentName = Annotated[str, typer.Option("--environment", "-e", help="The environment, by its name.")]

@@ -85,6 +85,7 @@ def _opened(url: str) -> Iterator[tuple[Any, str]]:
         raise RulesError(f"{url} answers {error.code} {error.reason}. Give another address with --url.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or reason  # without its number
         raise RulesError(f"{url} cannot be fetched: {reason}. Check the address and the network.") from error
 
 

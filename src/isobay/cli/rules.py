@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isobay.cli import terminal
+from isobay.cli.opening import source_error
 from isobay.cli.options import DataDir, Json
 from isobay.cli.rule_cache import rules_in_use
 from isobay.errors import SettingsError
@@ -33,13 +35,18 @@ def status(as_json: Json = False, data_dir: DataDir = None) -> None:
 @app.command("import")
 def import_(
     archive: Annotated[
-        Path, typer.Argument(help="osinfo-db as .tar.xz, .tar.gz or .tar, or a directory.", metavar="FILE")
+        Path,
+        typer.Argument(help="osinfo-db as .tar.xz, .tar.gz or .tar, or a directory.", metavar="FILE", readable=False),
     ],
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
     """Bring in rules from an archive of osinfo-db. A bad archive changes nothing."""
     settings = Settings.load(data_dir=data_dir)
+    try:
+        os.close(os.open(archive, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError as error:
+        raise source_error(archive, error) from error
     _tell(settings, _bring_in(archive, settings), as_json=as_json)
 
 
@@ -77,7 +84,7 @@ def _bring_in(archive: Path, settings: Settings) -> Rules:
     try:
         settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"{settings.data_dir} cannot be made: {error.strerror}.") from error
+        raise SettingsError(f"{settings.data_dir} cannot be made: {os.strerror(error.errno or 0)}.") from error
     brought = import_rules(archive, settings.rules_dir)
     rules = rules_in_use(settings, settings.rules_dir)
     if not any(source.path == settings.rules_dir for source in rules.sources):

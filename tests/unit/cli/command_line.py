@@ -44,6 +44,19 @@ class CommandLine:
             timeout=SECONDS,
         )
 
+    def without_rights(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run as an account that the modes of files bind: as root, which they do not, with its rights dropped."""
+        dropped = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+        return subprocess.run(
+            [*dropped, *self.command(*arguments)],
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
+
     def json(self, *arguments: str | Path) -> Any:
         """Run with --json; what it printed. Fails unless it ends with 0."""
         done = self(*arguments, "--json")

@@ -24,6 +24,18 @@ def test_what_can_be_added_is_added(isobay: CommandLine, packaged: Mapping[str, 
     assert [iso["name"] for iso in isobay.json("isos", "list")] == ["ipxe", "grub-rescue-cdrom"]
 
 
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(
+    isobay: CommandLine, packaged: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """An unreadable file is refused on its own, in one sentence, and the exit code is 1."""
+    secret = tmp_path / "secret.iso"
+    secret.touch(mode=0)
+    done = isobay.without_rights("add", secret, packaged["ipxe"])
+    assert done.returncode == 1
+    assert f"isobay: {secret} cannot be read: Permission denied.\n" in done.stderr
+    assert [iso["name"] for iso in isobay.json("isos", "list")] == ["ipxe"]
+
+
 def test_the_first_add_prints_the_administrators_key(isobay: CommandLine, packaged: Mapping[str, Path]) -> None:
     """The key of a directory made by `add` is shown, once, and not among the results."""
     first = isobay("add", packaged["ipxe"], "--name", "boot firmware")

@@ -78,6 +78,19 @@ def test_what_is_no_file_is_refused_at_once(isobay: CommandLine, tmp_path: Path)
     assert "not a regular file" in isobay("inspect", tmp_path).stderr
 
 
+def test_what_cannot_be_read_is_said(isobay: CommandLine, packaged: Mapping[str, Path], tmp_path: Path) -> None:
+    """An unreadable file is one sentence and 1; a data directory that cannot be read does not matter to inspect."""
+    secret = tmp_path / "secret.iso"
+    secret.touch(mode=0)
+    isobay.data_dir.mkdir(mode=0)
+    refused = isobay.without_rights("inspect", secret, "--data-dir", isobay.data_dir)
+    assert (refused.returncode, refused.stderr) == (1, f"isobay: {secret} cannot be read: Permission denied.\n")
+    done = isobay.without_rights("inspect", "--data-dir", isobay.data_dir, packaged["ipxe"])
+    assert (done.returncode, "Volume label\tISOIMAGE\n" in done.stdout) == (0, True)
+    listed = isobay.without_rights("isos", "list")
+    assert (listed.returncode, "Permission denied" in listed.stderr, listed.stderr.count("\n")) == (1, True, 1)
+
+
 def test_inspect_draws_a_panel_on_a_terminal(isobay: CommandLine, packaged: Mapping[str, Path]) -> None:
     """On a terminal the facts stand in a panel under the file's name."""
     code, shown = isobay.on_terminal("inspect", packaged["ipxe"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -78,6 +79,16 @@ def test_import_changes_the_rules_and_a_bad_archive_does_not(
     assert f"{isobay.data_dir}/osinfo\timported\t20260517\t" in status
 
 
+def test_an_archive_that_cannot_be_read_is_said(isobay: CommandLine, tmp_path: Path) -> None:
+    """A missing archive ends with 3 and an unreadable one with 1, each in one sentence, and nothing is made."""
+    missing, secret = tmp_path / "missing.tar", tmp_path / "secret.tar"
+    secret.touch(mode=0)
+    for path, code, reason in ((missing, 3, "No such file or directory"), (secret, 1, "Permission denied")):
+        done = isobay.without_rights("rules", "import", path)
+        assert (done.returncode, done.stderr) == (code, f"isobay: {path} cannot be read: {reason}.\n")
+    assert not isobay.data_dir.exists()
+
+
 def test_a_page_without_releases_is_refused(tmp_path: Path) -> None:
     """A page that links to no archive, and one that is not there, are errors that name the address."""
     with _served(partial(_Quiet, directory=str(tmp_path))) as url:
@@ -138,6 +149,15 @@ def test_only_web_addresses_are_fetched(url: str, tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="no address to fetch rules from"):
         fetch(url, tmp_path / "got", lambda _done, _total: None)
     assert not (tmp_path / "got").exists()
+
+
+def test_a_fetch_that_fails_says_why_in_words(tmp_path: Path) -> None:
+    """A port that nobody listens on is an error in words, without the number of the operating system."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/osinfo-db-20300101.tar.xz"
+        with pytest.raises(RulesError, match=r"cannot be fetched: Connection refused\. Check"):
+            fetch(url, tmp_path / "got", lambda _done, _total: None)
 
 
 def test_an_interrupt_ends_quietly(isobay: CommandLine) -> None:
