@@ -51,7 +51,11 @@ def the_os_type(visit: Visit, word: str) -> OsType:
         if word in (each.id, each.os_id) or word.casefold() == each.name.casefold():
             return each
     near = [each.name for each in types if word.casefold() in each.name.casefold()][:5]
-    hint = f"Did you mean {' or '.join(near)}?" if near else "GET …/ostypes lists them."
+    hint = (
+        f"Did you mean {' or '.join(near)}?"
+        if near
+        else "Give part of its name, such as Debian, to be told the names that have it, or its libosinfo id."
+    )
     raise NotFoundError(f"There is no OS type {word!r}. {hint}", type="ostypes", id=word)
 
 

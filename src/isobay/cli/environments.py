@@ -32,7 +32,9 @@ def list_environments(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Lower case letters, digits, - and _.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="Lower case letters, digits, - and _.", metavar="NAME", show_default=False)
+    ],
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     service: Annotated[str, typer.Option(help="The service code; without it the oldest service.")] = "",
     membership: Annotated[

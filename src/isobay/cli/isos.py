@@ -197,7 +197,13 @@ def delete(
 def _ask(names: list[str]) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("deletes without asking only with --yes", param_hint="--yes")
-    typer.confirm(f"Delete {', '.join(terminal.clean(name) for name in names)} for good?", abort=True, err=True)
+    question = f"Delete {', '.join(terminal.clean(name) for name in names)} for good?"
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # Typer ends with 1 for Ctrl-C too
+            raise KeyboardInterrupt from None
+        raise
 
 
 app.command()(files)

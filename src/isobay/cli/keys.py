@@ -42,7 +42,7 @@ def list_keys(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Whose it is, or what for.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Whose it is, or what for.", metavar="NAME", show_default=False)],
     role: Annotated[
         Literal["viewer", "editor", "owner", "administrator"], typer.Option(help="What it may do.")
     ] = "editor",

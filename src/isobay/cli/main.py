@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -17,11 +18,12 @@ from isobay.cli.serve import serve
 from isobay.errors import IsobayError, NotFoundError
 
 FAILED, NOT_FOUND, INTERRUPTED = 1, 3, 130
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(
     name="isobay",
     help="A shelf of ISO images: read what an image really is, keep it, and serve it over CloudMC's REST API.",
-    epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not found.",
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not found, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -54,13 +56,24 @@ def main() -> None:
     try:
         code = _run()
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Who reads went away, as `head` does; the interpreter must not complain when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # who reads went away, as `head` does
+        _drop_output()
+        code = FAILED
+    except OSError as error:
+        # Only writing gives these errors; with a file of ours they come as errors of ours, with others under a name.
+        if error.errno not in WRITE_ERRORS or error.filename:
+            raise
+        _drop_output()
+        terminal.say(f"isobay: Standard output cannot be written: {os.strerror(error.errno)}.")
         code = FAILED
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Let the interpreter not complain when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run() -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pty
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine
+from command_line import SECONDS, CommandLine
 
 
 def _names(run: CommandLine, *arguments: str) -> list[str]:
@@ -100,6 +102,8 @@ def test_edit_refuses_what_the_api_refuses(filled: CommandLine) -> None:
     assert filled("isos", "edit", "ipxe", "--name", "").returncode == 1
     unknown = filled("isos", "edit", "ipxe", "--os-type", "Windows 3.1 for")
     assert unknown.returncode == 3
+    assert "Give part of its name, such as Debian" in unknown.stderr
+    assert "Did you mean Debian" in filled("isos", "edit", "ipxe", "--os-type", "Debian").stderr
     assert filled("isos", "edit", "ipxe").returncode == 2
 
 
@@ -113,6 +117,22 @@ def test_delete_asks_people_and_wants_a_word_of_scripts(shelf: CommandLine) -> N
     assert objects() == 2
     assert shelf("isos", "delete", "grub-rescue-cdrom", "nothing", "--yes").returncode == 3
     assert _names(shelf) == ["memtest86+x64", "grub-rescue-cdrom"]
+
+
+def test_ctrl_c_at_the_question_deletes_nothing(shelf: CommandLine) -> None:
+    """An interrupt where a person is asked ends with 130, and the ISO stays."""
+    ours, theirs = pty.openpty()
+    shown = b""
+    with subprocess.Popen(
+        shelf.command("isos", "delete", "ipxe"), env=shelf.environ, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        while b"for good?" not in shown:
+            shown += os.read(ours, 1 << 16)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 130
+    os.close(ours)
+    assert "ipxe" in _names(shelf)
 
 
 def test_files_inside_are_listed_and_read(filled: CommandLine, tmp_path: Path) -> None:
@@ -194,3 +214,18 @@ def test_a_reader_that_goes_away_is_no_error_to_show(filled: CommandLine, words:
     )
     os.close(theirs)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("files", "memtest86+x64", "/boot/floppy.img"), ("list",), ("list", "--json")],
+    ids=["much", "little", "json"],
+)
+def test_a_full_standard_output_is_one_sentence(filled: CommandLine, words: tuple[str, ...]) -> None:
+    """Where results cannot be written the command ends with 1 and says so once."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            filled.command("isos", *words), env=filled.environ, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    said = b"isobay: Standard output cannot be written: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (1, said)
