@@ -8,6 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -23,6 +26,7 @@ from measure import beside, report, requests_per_second
 
 KEY = "bench-key-of-the-administrator"
 BATCH = 5_000
+ISOS = "/v1/services/compute-on/test_area/isos"
 
 
 def shelf(count: int) -> Path:
@@ -112,64 +116,60 @@ def _iso(number: int) -> Iso:
     )
 
 
-def compare(count: int, seconds: int) -> None:
-    """Measure one shelf."""
-    directory = shelf(count)
-    ours, bare = (f"http://127.0.0.1:{measure.free_port()}" for _ in range(2))
-    environment = {**os.environ, "ISOBAY_ADMIN_KEY": KEY}
-    floor_environment = {
-        **os.environ,
-        "FLOOR_DATABASE": str(directory / "floor.db"),
-        "PYTHONPATH": str(Path(__file__).parent),
-    }
-    serve = [
+@contextmanager
+def servers(directory: Path) -> Iterator[tuple[str, str]]:
+    """Run isobay and the floor on one shelf; their addresses."""
+    ours, bare = measure.free_port(), measure.free_port()
+    serve = [sys.executable, "-m", "isobay", "serve", "--workers", "2", "--data-dir", str(directory)]
+    plain = [
         sys.executable,
         "-m",
-        "isobay",
-        "serve",
+        "uvicorn",
+        "floor:app",
         "--workers",
         "2",
-        "--data-dir",
-        str(directory),
-        "--port",
-        ours[17:],
+        "--no-access-log",
+        "--log-level",
+        "warning",
     ]
-    plain = [sys.executable, "-m", "uvicorn", "floor:app", "--workers", "2", "--port", bare[17:], "--no-access-log"]
-    isos_path = f"{ours}/v1/services/compute-on/test_area/isos"
+    here = {"FLOOR_DATABASE": str(directory / "floor.db"), "PYTHONPATH": str(Path(__file__).parent)}
+    addresses = f"http://127.0.0.1:{ours}", f"http://127.0.0.1:{bare}"
+    with (
+        measure.server([*serve, "--port", str(ours)], f"{addresses[0]}/healthz", {**os.environ}),
+        measure.server([*plain, "--port", str(bare)], f"{addresses[1]}/isos", {**os.environ, **here}),
+    ):
+        yield addresses
+
+
+def compare(count: int, seconds: int) -> None:
+    """Measure one shelf."""
     header = f"MC-Api-Key: {KEY}"
 
-    def rate(address: str, key: str = "") -> float:
-        return requests_per_second(address, seconds, header=key)
+    def rate(address: str, key: str = "", paths: list[str] | None = None) -> float:
+        return requests_per_second(address, seconds, header=key, paths=paths)
 
-    with (
-        measure.server(serve, f"{ours}/healthz", environment),
-        measure.server([*plain, "--log-level", "warning"], f"{bare}/isos", floor_environment),
-    ):
-        first = f"{isos_path}?page_size=20"
+    def taken(address: str) -> float:
+        return 1 / rate(address, header)
+
+    with servers(shelf(count)) as (ours, bare):
+        first = f"{ours}{ISOS}?page_size=20"
         figures = beside(lambda: rate(first, header), lambda: rate(f"{bare}/isos"))
         report(f"page of 20 of {count:,}", figures, "req/s", "floor")
         wanted = _iso(count // 2).id
-        figures = beside(lambda: rate(f"{isos_path}/{wanted}", header), lambda: rate(f"{bare}/isos/{wanted}"))
+        figures = beside(lambda: rate(f"{ours}{ISOS}/{wanted}", header), lambda: rate(f"{bare}/isos/{wanted}"))
         report(f"one of {count:,}", figures, "req/s", "floor")
-        pages = count // 20
         starts = range(0, count - 20, (count - 20) // 2000)
-        walk = [f"/v1/services/compute-on/test_area/isos?page_size=20&cursor={_cursor(seq)}" for seq in starts]
+        walk = [f"{ISOS}?page_size=20&cursor={_cursor(seq)}" for seq in starts]
         plain_walk = [f"/isos?after={seq}" for seq in starts]
-        figures = beside(
-            lambda: requests_per_second(ours, seconds, header=header, paths=walk),
-            lambda: requests_per_second(bare, seconds, paths=plain_walk),
-        )
+        figures = beside(lambda: rate(ours, header, walk), lambda: rate(bare, "", plain_walk))
         report(f"2,000 pages of {count:,} in turn, by cursor", figures, "req/s", "floor")
-        deep = f"{isos_path}?page_size=20&page_number={pages}"
-        figures = beside(lambda: rate(deep, header), lambda: rate(f"{bare}/isos?after={count - 20}"))
-        report(f"page {pages:,} of {count:,} by number", figures, "req/s", "floor")
-        by_cursor = f"{first}&cursor={_cursor(count - 20)}"
-        figures = beside(lambda: rate(by_cursor, header), lambda: rate(f"{bare}/isos?after={count - 20}"))
-        report(f"page {pages:,} of {count:,} by cursor", figures, "req/s", "floor")
-        figures = beside(lambda: 1 / rate(deep, header), lambda: 1 / rate(first, header))
-        report("time of the last page by number", figures, "s", "first page")
-        figures = beside(lambda: 1 / rate(by_cursor, header), lambda: 1 / rate(first, header))
-        report("time of the last page by cursor", figures, "s", "first page")
+        pages = count // 20
+        for how, last in (("number", f"page_number={pages}"), ("cursor", f"cursor={_cursor(count - 20)}")):
+            deep = f"{first}&{last}"
+            figures = beside(partial(rate, deep, header), partial(rate, f"{bare}/isos?after={count - 20}"))
+            report(f"page {pages:,} of {count:,} by {how}", figures, "req/s", "floor")
+            figures = beside(partial(taken, deep), partial(taken, first))
+            report(f"time of the last page by {how}", figures, "s", "first page")
 
 
 def _cursor(seq: int) -> str:
