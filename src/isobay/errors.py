@@ -2,8 +2,6 @@
 
     IsobayError                 1000  500  something failed that is isobay's own fault
     ├── InvalidFieldsError      2001  400  fields, parameters or body are wrong; each is named
-    ├── UnknownOperationError   2002  400  ``?operation=`` names nothing that can be done here
-    ├── WrongStateError         2012  400  the object exists, but not in a state that allows this
     ├── ConflictError           2013  409  what is there does not allow it; what stands in the way is named
     ├── AlreadyExistsError      2014  409  the name or code is taken
     ├── ImageError              2101  400  the bytes are not a readable disk image
@@ -44,8 +42,6 @@ __all__ = [
     "TooLargeError",
     "UnauthorizedError",
     "UnavailableError",
-    "UnknownOperationError",
-    "WrongStateError",
     "error_classes",
 ]
 
@@ -71,20 +67,6 @@ class InvalidFieldsError(IsobayError):
     def __init__(self, fields: dict[str, str]) -> None:
         listed = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
         super().__init__(f"The request has fields that cannot be used. {listed}.", fields=fields)
-
-
-class UnknownOperationError(IsobayError):
-    """The ``operation`` parameter names nothing that can be done to this object."""
-
-    code = 2002
-    status = 400
-
-
-class WrongStateError(IsobayError):
-    """The object is not in a state that allows the operation."""
-
-    code = 2012
-    status = 400
 
 
 class ConflictError(IsobayError):
@@ -141,6 +123,11 @@ class NotFoundError(IsobayError):
 
     code = 4001
     status = 404
+
+    @classmethod
+    def of(cls, kind: str, object_id: str) -> NotFoundError:
+        """The answer for an object that is missing or may not be seen: one sentence for both."""
+        return cls(f"There is no such object in {kind}: {object_id!r}.", type=kind, id=object_id)
 
 
 class MethodNotAllowedError(IsobayError):

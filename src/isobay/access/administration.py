@@ -34,7 +34,7 @@ class Environments:
         with self._catalog.reading() as tx:
             found = self._catalog.environments.get(tx, environment_id)
         if found is None or not identity.may_enter(environment_id):
-            raise missing("environments", environment_id)
+            raise NotFoundError.of("environments", environment_id)
         return found
 
     def create(self, identity: Identity, new: NewEnvironment) -> Environment:
@@ -44,7 +44,7 @@ class Environments:
             wanted = new.service_connection.id if new.service_connection else connections[0].id
             connection = next((each for each in connections if each.id == wanted), None)
             if connection is None:
-                raise missing("connections", wanted)
+                raise NotFoundError.of("connections", wanted)
             environment = Environment(
                 id=str(uuid4()),
                 name=new.name,
@@ -117,7 +117,7 @@ class Connections:
         with self._catalog.reading() as tx:
             found = self._catalog.connections.get(tx, connection_id)
         if found is None:
-            raise missing("connections", connection_id)
+            raise NotFoundError.of("connections", connection_id)
         return found
 
     def create(self, identity: Identity, new: NewConnection) -> Connection:
@@ -152,11 +152,6 @@ class Connections:
 def seen_by(identity: Identity) -> frozenset[str] | None:
     """The environments (ids) that a caller may know of; None for all."""
     return None if identity.role == "administrator" else identity.environments
-
-
-def missing(kind: str, object_id: str) -> NotFoundError:
-    """The answer for an object that is missing or may not be seen: one sentence for both."""
-    return NotFoundError(f"There is no such object in {kind}: {object_id!r}.", type=kind, id=object_id)
 
 
 def _taken(kind: str, name: str) -> AlreadyExistsError:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from uuid import uuid4
 
 from isobay.access import roles, secrets
-from isobay.access.administration import missing
 from isobay.access.door import Door
 from isobay.catalog import Catalog
 from isobay.clock import utc_now
-from isobay.errors import ConflictError, ForbiddenError, InvalidFieldsError
+from isobay.errors import ConflictError, ForbiddenError, InvalidFieldsError, NotFoundError
 from isobay.model import ApiKey, Identity, NewApiKey
 from isobay.model.requests import KeyRequest
 
@@ -47,7 +46,7 @@ class KeyRing:
         with self._catalog.writing() as tx:
             known = {each.id for each in self._catalog.environments.all(tx, key.environments)}
             if unknown := [each for each in key.environments if each not in known or not identity.may_enter(each)]:
-                raise missing("environments", unknown[0])
+                raise NotFoundError.of("environments", unknown[0])
             self._catalog.keys.add(tx, key, *secrets.hashed(secret))
         self._door.record(identity, "api_key.create", object_id=key.id, name=key.name, role=key.role)
         return key
@@ -58,7 +57,7 @@ class KeyRing:
             keys = self._catalog.keys.all(tx)
             key = next((each for each in keys if each.id == key_id), None)
             if key is None or not (key.id == identity.key_id or _manages(identity, key)):
-                raise missing("api_keys", key_id)
+                raise NotFoundError.of("api_keys", key_id)
             if not _manages(identity, key):
                 raise ForbiddenError("A key of your role cannot take itself back. Ask an owner or an administrator.")
             if key.role == "administrator" and sum(each.role == "administrator" for each in keys) == 1:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from isobay.access.administration import missing, seen_by
+from isobay.access.administration import seen_by
 from isobay.catalog import Catalog
+from isobay.errors import NotFoundError
 from isobay.model import Activity, Identity, Page, Task
 
 
@@ -18,7 +19,7 @@ class Records:
         with self._catalog.reading() as tx:
             task = self._catalog.tasks.get(tx, task_id)
         if task is None or not identity.may_enter(task.environment_id):
-            raise missing("tasks", task_id)
+            raise NotFoundError.of("tasks", task_id)
         return task
 
     def activity(self, identity: Identity, limit: int, offset: int) -> Page[Activity]:

@@ -70,7 +70,7 @@ def the_only(kind: str, objects: Sequence[T], word: str) -> T:
     if len(found) > 1:
         raise _several(kind, word)
     if not found:
-        raise NotFoundError(f"There is no such object in {kind}: {word!r}.", type=kind, id=word)
+        raise NotFoundError.of(kind, word)
     return found[0]
 
 

@@ -172,4 +172,4 @@ def _found(items: list[Any], kind: str, wanted: str) -> Any:
     for item in items:
         if item.id == wanted:
             return item
-    raise NotFoundError(f"There is no such object in {kind}: {wanted!r}.", type=kind, id=wanted)
+    raise NotFoundError.of(kind, wanted)
