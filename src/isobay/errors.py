@@ -2,11 +2,17 @@
 
     IsobayError                 1000  500  something failed that is isobay's own fault
     ├── InvalidFieldsError      2001  400  fields, parameters or body are wrong; each is named
+    ├── UnknownOperationError   2002  400  there is no such operation on the object
+    ├── WrongStateError         2012  409  the object is in a state that does not allow it
     ├── ConflictError           2013  409  what is there does not allow it; what stands in the way is named
     ├── AlreadyExistsError      2014  409  the name or code is taken
+    ├── CancelledError          2015  409  the work was cancelled by who may
     ├── ImageError              2101  400  the bytes are not a readable disk image
     ├── RulesError              2102  400  the operating system rules cannot be read
     ├── SourceError             2103  400  a local file cannot be read or is not allowed
+    ├── FetchError              2104  502  a server or the network does not give the bytes of a URL
+    ├── AddressError            2105  403  the address guard lets nothing connect there
+    ├── ChecksumError           2106  400  bytes are not those that a checksum or a signature promises
     ├── UnauthorizedError       3001  401  no key, or a key nobody has
     ├── ForbiddenError          3002  403  a known key without the right
     ├── NotFoundError           4001  404  missing, or not visible to the caller
@@ -27,8 +33,12 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 __all__ = [
+    "AddressError",
     "AlreadyExistsError",
+    "CancelledError",
+    "ChecksumError",
     "ConflictError",
+    "FetchError",
     "ForbiddenError",
     "ImageError",
     "InvalidFieldsError",
@@ -42,6 +52,8 @@ __all__ = [
     "TooLargeError",
     "UnauthorizedError",
     "UnavailableError",
+    "UnknownOperationError",
+    "WrongStateError",
     "error_classes",
 ]
 
@@ -69,6 +81,20 @@ class InvalidFieldsError(IsobayError):
         super().__init__(f"The request has fields that cannot be used. {listed}.", fields=fields)
 
 
+class UnknownOperationError(IsobayError):
+    """The object has no such operation."""
+
+    code = 2002
+    status = 400
+
+
+class WrongStateError(IsobayError):
+    """The object is in a state that does not allow it: CloudMC's own number."""
+
+    code = 2012
+    status = 409
+
+
 class ConflictError(IsobayError):
     """What is there does not allow it; what stands in the way is named."""
 
@@ -80,6 +106,13 @@ class AlreadyExistsError(IsobayError):
     """A unique name or code is taken."""
 
     code = 2014
+    status = 409
+
+
+class CancelledError(IsobayError):
+    """The work was cancelled by somebody who may."""
+
+    code = 2015
     status = 409
 
 
@@ -101,6 +134,27 @@ class SourceError(IsobayError):
     """A local file cannot be read, or its path is not one that may be added."""
 
     code = 2103
+    status = 400
+
+
+class FetchError(IsobayError):
+    """A server or the network does not give the bytes of a URL: ``context["reason"]`` says in one word why."""
+
+    code = 2104
+    status = 502
+
+
+class AddressError(IsobayError):
+    """The address guard lets nothing connect to where a URL leads."""
+
+    code = 2105
+    status = 403
+
+
+class ChecksumError(IsobayError):
+    """The bytes are not those that a checksum or a signature promises, or the promise cannot be read."""
+
+    code = 2106
     status = 400
 
 

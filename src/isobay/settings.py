@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from isobay.errors import SettingsError
 
 PREFIX = "ISOBAY_"
+_SECRET = frozenset({"admin_key", "secret_key", "proxy", "database_url"})  # may hold a password: never shown
 
 
 def _default_data_dir() -> Path:
@@ -49,6 +50,58 @@ class Settings(Struct, kw_only=True, frozen=True):
     max_page_size: Annotated[int, Meta(ge=1, le=10_000, description="The largest page_size of a list.")] = 1000
     max_iso_bytes: Annotated[int, Meta(ge=1, description="The largest image that is taken, in bytes.")] = 128 << 30
     task_days: Annotated[int, Meta(ge=1, le=3650, description="How many days a task is kept after it ended.")] = 7
+    environment_bytes: Annotated[
+        int, Meta(ge=0, description="How many bytes of images an environment may hold; 0 is no limit.")
+    ] = 0
+    environment_isos: Annotated[
+        int, Meta(ge=0, description="How many ISOs an environment may hold; 0 is no limit.")
+    ] = 0
+    tasks_at_once: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=64,
+            description="How many tasks a worker runs at once; with 0 `isobay serve` starts none and leaves all to "
+            "`isobay worker`.",
+        ),
+    ] = 4
+    allowed_networks: Annotated[
+        str,
+        Meta(description="Networks that may be fetched from though they are not public, as 10.0.0.0/8,192.168.7.20."),
+    ] = ""
+    ca_file: Annotated[
+        str, Meta(description="A PEM file of certificate authorities that are trusted beside the system's.")
+    ] = ""
+    netrc_file: Annotated[
+        str, Meta(description="A netrc file with the logins of hosts that images are fetched from.")
+    ] = ""
+    proxy: Annotated[
+        str, Meta(description="The proxy to fetch through, as http://proxy:3128 or socks5h://proxy; empty is none.")
+    ] = ""
+    fetch_retries: Annotated[
+        int, Meta(ge=0, le=1000, description="How often in a row a fetch is tried again that brings nothing.")
+    ] = 8
+    fetch_retry_seconds: Annotated[
+        int,
+        Meta(ge=0, le=3600, description="How long to wait before the first of them; each next waits twice as long."),
+    ] = 1
+    fetch_stall_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="How long a server may send nothing before the connection is cut.")
+    ] = 60
+    fetch_hours: Annotated[int, Meta(ge=1, le=8760, description="How long an import may take in all, in hours.")] = 24
+    signing_keys: Annotated[
+        str,
+        Meta(
+            description="A file or directory of OpenPGP certificates whose signatures of checksum files are believed."
+        ),
+    ] = ""
+    secret_key: Annotated[
+        str,
+        Meta(
+            max_length=256,
+            description="What credentials in URLs are sealed with; empty keeps a random one in the data directory.",
+        ),
+    ] = ""
     rules_url: Annotated[
         str, Meta(description="Where `isobay rules update` fetches libosinfo's database when no --url is given.")
     ] = "https://releases.pagure.org/libosinfo/"
@@ -73,7 +126,7 @@ class Settings(Struct, kw_only=True, frozen=True):
                     Path(raw).absolute() if name == "data_dir" else msgspec.convert(raw, hints[name], strict=False)
                 )
             except msgspec.ValidationError as error:
-                shown = "its value" if name == "admin_key" else repr(str(raw))
+                shown = "its value" if name in _SECRET else repr(str(raw))
                 raise SettingsError(
                     f"{PREFIX}{name.upper()} cannot be {shown}: {error}. Change it or leave it out.", option=name
                 ) from error

@@ -9,6 +9,7 @@ from isobay.model.environment import Connection, ConnectionStatus, Environment, 
 from isobay.model.iso import Checksums, Iso, IsoEdit, IsoRecord, IsoStatus, Visibility, read_record
 from isobay.model.iso_file import IsoFile
 from isobay.model.listing import Listing, Page, SortOrder
+from isobay.model.new_iso import NewIso
 from isobay.model.os_type import OsType
 from isobay.model.task import Task, TaskStatus
 
@@ -28,6 +29,7 @@ __all__ = [
     "Listing",
     "Named",
     "NewApiKey",
+    "NewIso",
     "OsType",
     "Page",
     "Role",

@@ -1,0 +1,64 @@
+"""What callers send to import an ISO from a URL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from isobay.model.iso import Description, Name
+from isobay.model.requests import Text
+
+URL_LENGTH = 4096
+_REST = r"[^\x00-\x20\x7f/?#\\]+(?:[/?#][^\x00-\x20\x7f]*)?"
+_HEX = "[0-9A-Fa-f]"
+# RFC 3230 names the algorithms with a hyphen, as CloudStack's braces do; sha256sum's users write them without.
+_CHECKSUM = "|".join(
+    [
+        rf"(?:[Mm][Dd]5:|\{{[Mm][Dd]5\}})?{_HEX}{{32}}",
+        *(
+            rf"(?:[Ss][Hh][Aa]-?{bits}:|\{{[Ss][Hh][Aa]-?{bits}\}})?{_HEX}{{{length}}}"
+            for bits, length in ((1, 40), (224, 56), (256, 64), (384, 96), (512, 128))
+        ),
+    ]
+)
+
+SourceUrl = Annotated[
+    str,
+    Meta(
+        max_length=URL_LENGTH,
+        pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_REST}$",
+        description="An http or https URL; credentials in it are used and never shown",
+    ),
+]
+OptionalSourceUrl = Annotated[
+    str,
+    Meta(max_length=URL_LENGTH, pattern=rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://{_REST})?$", description="An http or https URL"),
+]
+Checksum = Annotated[
+    str,
+    Meta(
+        pattern=f"^(?:{_CHECKSUM})?$",
+        description="sha256:…, {SHA-256}…, or bare hex digits whose number tells the algorithm; MD5 to SHA-512",
+    ),
+]
+
+
+class NewIso(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What makes an ISO out of a URL. What is said of ``bootable`` and ``os_type_id`` wins over what is detected.
+
+    ``checksum`` is of the bytes at the URL or, where they are compressed, of the image in them.
+    ``checksum_url`` is a file such as SHA256SUMS, ``signature_url`` the OpenPGP signature of that file.
+    """
+
+    name: Name
+    description: Description
+    url: SourceUrl
+    zone_id: Text = ""
+    bootable: bool | UnsetType = UNSET
+    os_type_id: Text | UnsetType = UNSET
+    checksum: Checksum = ""
+    checksum_url: OptionalSourceUrl = ""
+    signature_url: OptionalSourceUrl = ""
+    extractable: bool = False
+    available_publicly: bool = False
