@@ -39,8 +39,60 @@ class StoredObject(Protocol):
         """Let go of it."""
 
 
+class Part(Protocol):
+    """An object that comes in piece by piece. One thread appends, others may read and sync meanwhile."""
+
+    @property
+    def object_id(self) -> str:
+        """The object's id."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that are there for certain when it is opened, and that go on growing: where to append."""
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Write at the end. Raises StorageError where there is no room; what was there before stays."""
+
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        """Fill the buffer with the bytes there; how many, fewer only at the end."""
+
+    def read_at(self, offset: int, size: int, /) -> bytes:
+        """The bytes there; fewer only at the end."""
+
+    def sync(self) -> None:
+        """Make durable what was appended before the call. Raises StorageError where that fails, then and ever after."""
+
+    def restart(self) -> None:
+        """Go back to 0 bytes, durably. For the thread that appends."""
+
+    def publish(self) -> None:
+        """Make it an object, whole and durable under its id; from then on it is only read or discarded.
+
+        Within the context nothing takes it away, though no ISO names it yet. Raises ConflictError where
+        the object was deleted meanwhile.
+        """
+
+    def discard(self) -> None:
+        """Delete the bytes, published or not."""
+
+
 class Objects(Protocol):
     """Keeps objects by ids of its own making."""
+
+    def resume(self, object_id: str) -> AbstractContextManager[Part]:
+        """Open a part to go on with it, or make it; the id is a uuid4 as text.
+
+        One that was published becomes a part again: call this only while no ISO is ready with it.
+        However the context is left the bytes stay, unless the part was discarded. Threads that use the
+        part must have ended before. Raises ConflictError, at once, while somebody else has it open,
+        and StorageError where it cannot be opened.
+        """
+
+    def room(self) -> int:
+        """Bytes that may still be taken."""
+
+    def check_room(self, size: int) -> None:
+        """Raise StorageError where ``size`` more bytes leave too little for the catalogue."""
 
     def receive_file(
         self, path: Path, limit: int, progress: Progress, examine: Examine
@@ -57,7 +109,7 @@ class Objects(Protocol):
         """Open an object. Raises StorageError where it is missing."""
 
     def delete(self, object_id: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object or a part, if it is there, whoever has it open. Raises StorageError where it cannot be."""
 
     def sweep(self, is_needed: Callable[[str], bool]) -> int:
-        """Delete what a process that died left behind: all that nobody holds and that is not needed. How many."""
+        """Delete what a process that died left behind: all that nobody holds and that is not needed. How many objects."""
