@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
 from ipaddress import IPv6Address
+from typing import Any
 from urllib.parse import quote, unquote, urljoin
 
 from msgspec import Struct
@@ -137,8 +137,8 @@ class SourceUrl(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"SourceUrl({self.shown!r})"
 
-    def __rich_repr__(self) -> Iterator[str]:  # tracebacks print this one, msgspec's own has every field
-        yield self.shown
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # rich prints this one, and msgspec's own has the password
+        return [("shown", self.shown)]
 
 
 def _wrong(problem: str) -> InvalidFieldsError:
