@@ -112,4 +112,4 @@ class Objects(Protocol):
         """Delete an object or a part, if it is there, whoever has it open. Raises StorageError where it cannot be."""
 
     def sweep(self, is_needed: Callable[[str], bool]) -> int:
-        """Delete what a process that died left behind: all that nobody holds and that is not needed. How many objects."""
+        """Delete what a process that died left behind: all that nobody holds and that is not needed. How many."""
