@@ -12,6 +12,7 @@ from isobay.catalog.activities import Activities
 from isobay.catalog.connections import Connections
 from isobay.catalog.database import Database, reason_of
 from isobay.catalog.environments import Environments
+from isobay.catalog.imports import Imports
 from isobay.catalog.isos import Isos, Kept
 from isobay.catalog.keys import KeyRow, Keys
 from isobay.catalog.places import Place, Places
@@ -33,6 +34,7 @@ class Catalog:
         self.activities = Activities()
         self.connections = Connections()
         self.environments = Environments()
+        self.imports = Imports()
         self.isos = Isos()
         self.keys = Keys()
         self.places = Places()
@@ -96,6 +98,11 @@ class Catalog:
 
         # A large page is not asked for again and again, and would crowd the small ones out.
         return self._pages.answer((place, listing), ask) if listing.limit <= SMALL_PAGE else ask()
+
+    @property
+    def server(self) -> str:
+        """The URL of the PostgreSQL database, password and all, as libpq reads it; empty for SQLite."""
+        return self._database.server
 
     def answers(self) -> bool:
         """Whether the database answers and its tables are of this version."""

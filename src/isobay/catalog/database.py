@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from isobay.errors import SettingsError, UnavailableError
 
-HEAD = "0001"
+HEAD = "0002"
 BUSY_SECONDS = 15
 POOL_SIZE = 8
 WRITE_LOCK = 0x150BA7  # an arbitrary number that only isobay takes, for PostgreSQL's advisory locks
@@ -51,6 +51,11 @@ class Database:
         if self.is_sqlite:
             event.listen(engine, "connect", _prepare_sqlite)
         return engine
+
+    @property
+    def server(self) -> str:
+        """The URL of a PostgreSQL server's database, as libpq reads it; empty for SQLite."""
+        return "" if self.is_sqlite else self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

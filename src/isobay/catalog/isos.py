@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from isobay.catalog import queries
 from isobay.catalog.connections import new_revision
 from isobay.catalog.places import Place
 from isobay.catalog.remembered import Remembered
 from isobay.catalog.tables import FOUND_BY, isos, scopes
-from isobay.errors import InvalidFieldsError
+from isobay.errors import InvalidFieldsError, NotFoundError
 from isobay.model import Iso, IsoRecord, Listing, Page
 
 SORT_FIELDS = FOUND_BY
@@ -26,9 +26,8 @@ ANCHORS_KEPT = 4096
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Iso).decode
 _TWO_SCOPES = isos.c.scope_id.in_([bindparam("private_scope"), bindparam("public_scope")])
-_GET = select(isos.c.record, isos.c.environment_id, isos.c.object_id).where(
-    isos.c.id == bindparam("iso_id"), _TWO_SCOPES
-)
+_BY_ID = select(isos.c.record, isos.c.environment_id, isos.c.object_id).where(isos.c.id == bindparam("iso_id"))
+_GET = _BY_ID.where(_TWO_SCOPES)
 
 
 class Kept(Struct, frozen=True):
@@ -48,8 +47,11 @@ class Isos:
 
     def get(self, tx: Connection, place: Place, iso_id: str) -> Kept | None:
         """The ISO with this id, if it is seen from the place."""
-        row = tx.execute(_GET, {"iso_id": iso_id, **_scopes(place)}).first()
-        return Kept(_decode(row[0]), row[1], row[2]) if row else None
+        return _kept(tx.execute(_GET, {"iso_id": iso_id, **_scopes(place)}).first())
+
+    def by_id(self, tx: Connection, iso_id: str) -> Kept | None:
+        """The ISO with this id, wherever it is."""
+        return _kept(tx.execute(_BY_ID, {"iso_id": iso_id}).first())
 
     def add(self, tx: Connection, place: Place, iso: Iso, object_id: str) -> None:
         """Put a new ISO of the place's environment on the shelf."""
@@ -57,10 +59,17 @@ class Isos:
         tx.execute(insert(isos).values(values))
         _moved(tx, values["scope_id"])
 
-    def replace(self, tx: Connection, place: Place, iso: Iso) -> None:
-        """Write an ISO of the place's environment anew."""
-        before = tx.execute(select(isos.c.scope_id).where(isos.c.id == iso.id)).scalar_one()
+    def replace(self, tx: Connection, place: Place, iso: Iso, object_id: str = "") -> None:
+        """Write an ISO of the place's environment anew. Its bytes stay those that they were unless an object is named.
+
+        Raises NotFoundError when the ISO was deleted meanwhile.
+        """
+        before = tx.execute(select(isos.c.scope_id).where(isos.c.id == iso.id)).scalar()
+        if before is None:
+            raise NotFoundError.of("isos", iso.id)
         values = _columns(iso, place)
+        if object_id:
+            values["object_id"] = object_id
         tx.execute(update(isos).where(isos.c.id == iso.id).values(values))
         _moved(tx, before, values["scope_id"])
 
@@ -73,6 +82,14 @@ class Isos:
     def needs(self, tx: Connection, object_id: str) -> bool:
         """Whether some ISO's bytes are this object."""
         return tx.execute(select(isos.c.seq).where(isos.c.object_id == object_id)).first() is not None
+
+    def usage(self, tx: Connection, environment_id: str) -> tuple[int, int]:
+        """How many ISOs belong to an environment, and their bytes in all."""
+        statement = select(func.count(), func.coalesce(func.sum(isos.c.size), 0)).where(
+            isos.c.environment_id == environment_id
+        )
+        count, size = tx.execute(statement).one()
+        return int(count), int(size)
 
     def page(self, tx: Connection, place: Place, listing: Listing) -> Page[IsoRecord]:
         """One page of what is seen from the place; ``listing.limit`` must be set.
@@ -142,6 +159,10 @@ class Isos:
             anchor = queries.Anchor(row[0], row[-1])
             self._anchors.put(key, anchor)
         return anchor
+
+
+def _kept(row: Row[*tuple[str, str, str]] | None) -> Kept | None:
+    return Kept(_decode(row[0]), row[1], row[2]) if row else None
 
 
 def _anchor_at(shape: queries.Shape, record: str, seq: int) -> queries.Anchor:

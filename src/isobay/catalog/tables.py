@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData()
@@ -148,15 +149,31 @@ tasks = Table(
     Column("kind", Binary, nullable=False),
     Column("status", Binary, nullable=False),
     Column("environment_id", Binary, nullable=False),
+    Column("subject", Binary, nullable=False, server_default=""),
+    Column("attempt", BigInteger, nullable=False, server_default="0"),
+    Column("cancelled", Boolean, nullable=False, server_default=false()),
     Column("created", Binary, nullable=False),
     Column("ended", Binary, nullable=False),
     Column("progress", Float, nullable=False),
     Column("message", Text, nullable=False),
     Column("bytes_done", BigInteger, nullable=False),
     Column("bytes_total", BigInteger, nullable=False),
+    Column("bytes_per_second", BigInteger, nullable=False, server_default="0"),
     Column("result", Text, nullable=False),
     Column("errors", Text, nullable=False),
     Index("ix_tasks_ended", "ended"),
+    Index("ix_tasks_status_created", "status", "created"),
+)
+
+# What an import was asked for, as long as its ISO is there. The catalogue reads neither of the two texts.
+imports = Table(
+    "imports",
+    metadata,
+    Column("iso_id", ForeignKey("isos.id", ondelete="CASCADE"), primary_key=True),
+    Column("task_id", Id, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Index("ix_imports_task_id", "task_id"),
 )
 
 activities = Table(
