@@ -7,6 +7,7 @@
     ├── ConflictError           2013  409  what is there does not allow it; what stands in the way is named
     ├── AlreadyExistsError      2014  409  the name or code is taken
     ├── CancelledError          2015  409  the work was cancelled by who may
+    ├── QuotaError              2016  409  the environment holds as much as it may
     ├── ImageError              2101  400  the bytes are not a readable disk image
     ├── RulesError              2102  400  the operating system rules cannot be read
     ├── SourceError             2103  400  a local file cannot be read or is not allowed
@@ -45,6 +46,7 @@ __all__ = [
     "IsobayError",
     "MethodNotAllowedError",
     "NotFoundError",
+    "QuotaError",
     "RulesError",
     "SettingsError",
     "SourceError",
@@ -68,6 +70,10 @@ class IsobayError(Exception):
         super().__init__(message)
         self.message = message
         self.context: dict[str, Any] = context
+
+    def told(self) -> dict[str, Any]:
+        """The error as JSON: CloudMC's number, and the same as text for its Go client."""
+        return {"code": self.code, "errorCode": str(self.code), "message": self.message, "context": self.context}
 
 
 class InvalidFieldsError(IsobayError):
@@ -113,6 +119,13 @@ class CancelledError(IsobayError):
     """The work was cancelled by somebody who may."""
 
     code = 2015
+    status = 409
+
+
+class QuotaError(IsobayError):
+    """The environment holds as much as it may: ``context`` has the limit and what is used, in bytes or ISOs."""
+
+    code = 2016
     status = 409
 
 

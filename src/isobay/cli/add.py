@@ -76,13 +76,7 @@ def _tell_added(path: Path, iso: Iso, *, as_json: bool) -> None:
 
 def _tell_refusal(path: Path, error: IsobayError, *, as_json: bool) -> None:
     if as_json:
-        said = {
-            "code": error.code,
-            "errorCode": str(error.code),
-            "message": terminal.clean(error.message),
-            "context": error.context,
-        }
-        _json_line({"path": _text(path), "error": said})
+        _json_line({"path": _text(path), "error": error.told() | {"message": terminal.clean(error.message)}})
     sentence = error.message if error.message.startswith(str(path)) else f"{path}: {error.message}"
     terminal.say(f"isobay: {sentence}")
 

@@ -20,12 +20,8 @@ from isobay.telemetry import logs
 
 
 def envelope(error: IsobayError) -> dict[str, Any]:
-    """The API's shape of an error: CloudMC's number, and the same as text for its Go client."""
-    return {
-        "errors": [
-            {"code": error.code, "errorCode": str(error.code), "message": error.message, "context": error.context}
-        ]
-    }
+    """The API's shape of a failed answer."""
+    return {"errors": [error.told()]}
 
 
 def answer(error: IsobayError, headers: dict[str, str] | None = None) -> Response[bytes]:
