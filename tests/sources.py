@@ -234,27 +234,26 @@ def _configuration(
 
 
 class Names:
-    """Names and their addresses, for child processes that are started with ``environment``.
+    """Names that end in ``.test`` and their addresses, for child processes that are started with ``environment``.
 
-    libnss-wrapper stands before the C library's getaddrinfo, which Python and pycurl's libcurl (a threaded resolver,
-    no c-ares) both call. It reads the file again when the time of its last change, in whole seconds, is another one;
-    so each version of the file is given a second of its own. libcurl keeps an address for DNS_CACHE_TIMEOUT.
+    A library of the tests stands before the C library's getaddrinfo, which Python and pycurl's libcurl (a threaded
+    resolver, no c-ares) both call, and reads the file at each look-up. libnss-wrapper does the same, but not for two
+    threads at once: libcurl looks up both kinds of address together, and dies of it. Mind that libcurl remembers an
+    address, for as long as DNS_CACHE_TIMEOUT says.
     """
 
     def __init__(self, directory: Path) -> None:
-        found = sorted(Path("/usr/lib").glob("*/libnss_wrapper.so"))
-        if not found:
-            leave_out("libnss_wrapper.so is not installed: install Debian's package libnss-wrapper")
-        self._file = directory / "hosts"
-        self._version = 0
-        self.environment = {"LD_PRELOAD": str(found[0]), "NSS_WRAPPER_HOSTS": str(self._file)}
+        if not shutil.which("gcc"):
+            leave_out("gcc is not installed: install Debian's packages gcc and libc6-dev")
+        library = directory / "names.so"
+        code = Path(__file__).with_name("names.c")
+        subprocess.run(["gcc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, code, "-ldl"], check=True)
+        self._file = directory / "names"
+        self.environment = {"LD_PRELOAD": str(library), "TEST_NAMES": str(self._file)}
         self.lead({})
 
     def lead(self, names: dict[str, list[str]]) -> None:
-        """Let each name lead to these addresses, in this order, from the next look-up on; no other name to any."""
-        lines = [f"{address} {name}\n" for name, addresses in names.items() for address in addresses]
+        """Let each name lead to these addresses, in this order, from the next look-up on; no other to any."""
         new = self._file.with_suffix(".new")
-        new.write_text("127.0.0.1 localhost\n" + "".join(lines))
-        self._version += 1
-        os.utime(new, (self._version, self._version))
+        new.write_text("".join(f"{address} {name}\n" for name, all_ in names.items() for address in all_))
         new.replace(self._file)
