@@ -15,6 +15,7 @@ from isobay.cli import environments, isos, keys, rules, terminal
 from isobay.cli.add import add
 from isobay.cli.inspect import inspect
 from isobay.cli.serve import serve
+from isobay.cli.worker import worker
 from isobay.errors import IsobayError, NotFoundError
 
 FAILED, NOT_FOUND, INTERRUPTED = 1, 3, 130
@@ -27,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, add, serve):
+for command in (inspect, add, serve, worker):
     app.command()(command)
 for name, group in (("isos", isos.app), ("environments", environments.app), ("keys", keys.app), ("rules", rules.app)):
     app.add_typer(group, name=name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from isobay.cli.worker_beside import WorkerBeside
 from isobay.errors import SettingsError
 from isobay.settings import PREFIX, Settings
 
@@ -65,9 +69,13 @@ def _prepare(settings: Settings) -> None:
     _greet(built.first_key, listening, settings.data_dir)
     if several:
         built.catalog.close()
-        Multiprocess(config, sockets=[listening]).run()
-    else:
-        uvicorn.Server(config).run(sockets=[listening])
+    # uvicorn raises the signal that ended it again, and this process has a worker to end first.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    with WorkerBeside() if settings.tasks_at_once else nullcontext():
+        if several:
+            Multiprocess(config, sockets=[listening]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -15,7 +15,6 @@ from isobay.model import Task
 
 Then = Callable[[Transaction], None]
 Failing = Callable[[Transaction, IsobayError], None]
-Failing = Callable[[Transaction, IsobayError], None]
 
 
 class LostError(Exception):
@@ -37,7 +36,6 @@ class Work:
     def __init__(self, catalog: Catalog, task: Task, stopping: Event) -> None:
         self.task = task
         self.stopping = stopping
-        self.failing: Failing | None = None
         self.failing: Failing | None = None
         self._catalog = catalog
 

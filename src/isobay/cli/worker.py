@@ -1,0 +1,73 @@
+"""``isobay worker``: the process that works on tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from isobay.cli.opening import opened
+from isobay.cli.options import DataDir
+from isobay.errors import SettingsError
+
+END_SECONDS = 10
+
+
+def worker(
+    data_dir: DataDir = None,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="End when standard input does: for who starts a worker.")
+    ] = False,
+) -> None:
+    """Work on tasks, such as imports, until it is told to end.
+
+    What it then has in hand goes on in the next worker. `isobay serve` runs one by itself.
+    """
+    from isobay.telemetry.logs import configure
+
+    with opened(data_dir) as built:
+        configure(built.settings.log_level, built.settings.log_format)
+        if not built.settings.tasks_at_once:
+            raise SettingsError(
+                "ISOBAY_TASKS_AT_ONCE is 0, which leaves all tasks to workers elsewhere. Give this worker a number."
+            )
+        stop, ended = Event(), Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _ender(stop))
+        if with_parent:
+            Thread(target=_end_with_input, args=(stop,), daemon=True).start()
+        Thread(target=_end_in_time, args=(stop, ended), daemon=True).start()
+        try:
+            # Not in this thread: a signal's handler, which runs here, must find the event free to be set.
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(built.runner.run, stop).result()
+        finally:
+            ended.set()
+
+
+def _ender(stop: Event) -> Callable[[int, FrameType | None], None]:
+    def end(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(1)  # asked twice: whoever asks knows better
+        stop.set()
+
+    return end
+
+
+def _end_with_input(stop: Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+def _end_in_time(stop: Event, ended: Event) -> None:
+    """End the process hard when its handlers take too long: to them it is like a crash, which they outlive."""
+    stop.wait()
+    if not ended.wait(END_SECONDS):
+        os._exit(1)
