@@ -37,8 +37,9 @@ class Sidecar:
         self._boot = boot or _NO_BOOT
         recorded, _, synced = os.pread(descriptor, _LINE_BYTES, 0).decode("ascii", "replace").partition(" ")
         # A new sidecar is empty, and so is one whose line a loss of power took: nothing is certain.
-        self.synced = int(synced) if synced.strip().isdecimal() else 0
-        self.same_boot = recorded == self._boot != _NO_BOOT
+        readable = synced.strip().isdecimal()
+        self.synced = int(synced) if readable else 0
+        self.same_boot = readable and recorded == self._boot != _NO_BOOT
 
     def record(self, synced: int) -> None:
         """Note, durably, that so many bytes are on the disk, and that this boot goes on from there."""

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pieces import left
 
 from isobay.errors import SourceError, StorageError
-from isobay.objects import DiskObjects, Objects
 
 LIMIT = 1 << 30
 
@@ -26,28 +26,11 @@ def anything(_read_at: Callable[[int, int], bytes], _size: int) -> None:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Where the store keeps its objects."""
-    return tmp_path / "objects"
-
-
-@pytest.fixture
-def objects(root: Path) -> Objects:
-    """The store."""
-    return DiskObjects(root)
-
-
-@pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A file of some megabytes that are all different."""
     path = tmp_path / "source.iso"
     path.write_bytes(b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(100_000)))
     return path
-
-
-def left(root: Path) -> list[Path]:
-    """Every file in the store."""
-    return [path for path in root.rglob("*") if path.is_file()]
 
 
 def test_what_is_received_is_the_source_byte_for_byte(objects, root, source):
