@@ -13,11 +13,16 @@ from msgspec import Struct
 from isobay.access import Connections, Door, Environments, KeyRing, Records, furnish
 from isobay.catalog import Catalog, open_catalog
 from isobay.engines.interface import Engine
-from isobay.engines.local import Adder, LocalEngine
+from isobay.engines.local import KIND, Adder, Importer, Imports, LocalEngine, OsTypes, Quota, Tools
 from isobay.errors import SettingsError
 from isobay.inspection import RulesShelf
 from isobay.objects import DiskObjects
 from isobay.settings import Settings
+from isobay.tasks import Runner, open_delivery
+from isobay.transfer.client import Network
+from isobay.transfer.fetching import Patience
+from isobay.transfer.guard import AddressGuard
+from isobay.transfer.sealing import load_seal
 
 if TYPE_CHECKING:  # the command line builds everything but the web application, and starts without it
     from isobay.http.paths import ASGIApp
@@ -33,6 +38,7 @@ class Isobay(Struct, frozen=True):
     objects: DiskObjects
     rules: RulesShelf
     adder: Adder
+    runner: Runner
     door: Door
     environments: Environments
     connections: Connections
@@ -62,17 +68,36 @@ def build(settings: Settings) -> Isobay:
             f"ISOBAY_DATA_DIR {settings.data_dir} cannot be made: {os.strerror(error.errno or 0)}. "
             "Name a directory you can write to."
         ) from error
+    network = _network(settings)
+    seal = load_seal(settings.secret_key, settings.data_dir)
     catalog = open_catalog(settings.catalog_url, settings.task_days)
+    delivery = open_delivery(catalog, settings.data_dir)
     objects = DiskObjects(settings.objects_dir)
     rules = RulesShelf(settings.rules_dir, settings.cache_dir)
-    engines: dict[str, Engine] = {"local": LocalEngine(catalog, objects, rules)}
+    os_types = OsTypes(rules)
+    quota = Quota(settings.environment_isos, settings.environment_bytes)
+    imports = Imports(catalog, objects, os_types, delivery, seal, network.guard, quota)
+    engines: dict[str, Engine] = {"local": LocalEngine(catalog, objects, os_types, imports)}
     door = Door(catalog, engines)
+    patience = Patience(settings.fetch_retries, settings.fetch_retry_seconds, settings.fetch_hours * 3600)
+    tools = Tools(
+        objects=objects,
+        catalog=catalog,
+        rules=rules,
+        os_types=os_types,
+        network=network,
+        patience=patience,
+        quota=quota,
+        limit=settings.max_iso_bytes,
+        signing_keys=settings.signing_keys,
+    )
     return Isobay(
         settings=settings,
         catalog=catalog,
         objects=objects,
         rules=rules,
-        adder=Adder(catalog, objects, rules, settings.max_iso_bytes),
+        adder=Adder(catalog, objects, rules, os_types, settings.max_iso_bytes),
+        runner=Runner(catalog, delivery, {KIND: Importer(catalog, imports, tools)}, settings.tasks_at_once),
         door=door,
         environments=Environments(catalog, door),
         connections=Connections(catalog, door, engines),
@@ -80,6 +105,18 @@ def build(settings: Settings) -> Isobay:
         records=Records(catalog),
         first_key=furnish(catalog, settings.admin_key),
     )
+
+
+def _network(settings: Settings) -> Network:
+    network = Network(
+        guard=AddressGuard.of(settings.allowed_networks),
+        ca_file=settings.ca_file,
+        netrc_file=settings.netrc_file,
+        proxy=settings.proxy,
+        stall_seconds=settings.fetch_stall_seconds,
+    )
+    network.check()
+    return network
 
 
 def web() -> ASGIApp:

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from isobay.catalog import Place
-from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, OsType, Page, Task, Zone
+from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
 
 
 class Content(Struct, frozen=True):
@@ -43,6 +43,12 @@ class Engine(Protocol):
 
     def edit_iso(self, place: Place, iso_id: str, edit: IsoEdit) -> Iso:
         """Change an ISO of the place's own environment. ForbiddenError for another's public one."""
+
+    def import_iso(self, place: Place, wanted: NewIso) -> tuple[Iso, Task]:
+        """Put an ISO on the shelf that is still to come from a URL, and the task that brings it."""
+
+    def retry_iso(self, place: Place, iso_id: str) -> tuple[Iso, Task]:
+        """Let a failed import of the place's own environment go on. Raises WrongStateError for any other ISO."""
 
     def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:
         """Delete an ISO of the place's own environment."""

@@ -10,7 +10,11 @@ from isobay.model.iso import Description, Name
 from isobay.model.requests import Text
 
 URL_LENGTH = 4096
-_REST = r"[^\x00-\x20\x7f/?#\\]+(?:[/?#][^\x00-\x20\x7f]*)?"
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_LOGIN = r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+:[A-Za-z0-9._~!$&'()*+,;=%-]*@)?"
+_PORT = "(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])?)?"
+_PATH = r"(?:[/?#][^\x00-\x20\x7f-\x9f\\]*)?"
+_REST = rf"{_LOGIN}(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\]){_PORT}{_PATH}"
 _HEX = "[0-9A-Fa-f]"
 # RFC 3230 names the algorithms with a hyphen, as CloudStack's braces do; sha256sum's users write them without.
 _CHECKSUM = "|".join(

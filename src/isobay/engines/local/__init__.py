@@ -2,5 +2,10 @@
 
 from isobay.engines.local.adding import Adder
 from isobay.engines.local.engine import LocalEngine
+from isobay.engines.local.import_attempt import Tools
+from isobay.engines.local.importer import Importer
+from isobay.engines.local.importing import KIND, Imports
+from isobay.engines.local.os_types import OsTypes
+from isobay.engines.local.quota import Quota
 
-__all__ = ["Adder", "LocalEngine"]
+__all__ = ["KIND", "Adder", "Importer", "Imports", "LocalEngine", "OsTypes", "Quota", "Tools"]

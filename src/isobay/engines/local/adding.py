@@ -9,6 +9,7 @@ from msgspec import ValidationError, convert
 
 from isobay.catalog import Catalog, Place
 from isobay.clock import utc_now
+from isobay.engines.local.describing import described
 from isobay.engines.local.os_types import OsTypes
 from isobay.errors import InvalidFieldsError
 from isobay.image import open_image
@@ -21,11 +22,11 @@ from isobay.objects import Objects, Progress, StoredObject
 class Adder:
     """Adds files: an ISO is seen when its bytes are whole and durable, and not before."""
 
-    def __init__(self, catalog: Catalog, objects: Objects, rules: RulesShelf, limit: int) -> None:
+    def __init__(self, catalog: Catalog, objects: Objects, rules: RulesShelf, os_types: OsTypes, limit: int) -> None:
         self._catalog = catalog
         self._objects = objects
         self._rules = rules
-        self._os_types = OsTypes(rules)
+        self._os_types = os_types
         self._limit = limit
 
     def add_file(self, place: Place, path: Path, name: str, progress: Progress) -> Iso:
@@ -52,7 +53,6 @@ class Adder:
 
     def _iso(self, report: Report, zones: list[Zone], name: str, sha256: str) -> Iso:
         now = utc_now()
-        os_type = self._os_types.of(report)
         only = zones[0] if len(zones) == 1 else Zone("", "")
         return Iso(
             id=str(uuid4()),
@@ -60,27 +60,15 @@ class Adder:
             description=(report.os.name or report.volume_label)[:DESCRIPTION_LENGTH],
             size=report.size,
             ready=True,
-            bootable=report.bootable,
-            os_type_id=os_type.id,
-            os_type_name=os_type.name,
             zone_id=only.id,
             zone_name=only.name,
-            architecture_width=report.architecture_width,
             created=now,
             available_in_zones=[zone.id for zone in zones],
             status="ready",
             progress=1.0,
             checksums={"sha256": sha256},
-            architecture=report.architecture,
-            boot_modes=list(report.boot_modes),
-            os_id=report.os.id,
-            os_version=report.os.version,
-            os_variant=report.os.variant,
-            live=report.os.live,
-            installer=report.os.installer,
-            volume_label=report.volume_label,
-            formats=list(report.formats),
             updated=now,
+            **described(report, self._os_types),
         )
 
 

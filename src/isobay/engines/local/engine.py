@@ -14,11 +14,18 @@ from isobay.catalog import Catalog, Place
 from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
 from isobay.engines.interface import Content
+from isobay.engines.local.importing import Imports
 from isobay.engines.local.os_types import OsTypes
-from isobay.errors import ForbiddenError, InvalidFieldsError, NotFoundError, StorageError
+from isobay.errors import (
+    CancelledError,
+    ForbiddenError,
+    InvalidFieldsError,
+    NotFoundError,
+    StorageError,
+    WrongStateError,
+)
 from isobay.image import Entry, Image, open_image
-from isobay.inspection import RulesShelf
-from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, OsType, Page, Task, Zone
+from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
 from isobay.objects import Objects
 from isobay.telemetry import logs
 
@@ -26,10 +33,11 @@ from isobay.telemetry import logs
 class LocalEngine:
     """``Engine`` over the catalogue and the objects on disk."""
 
-    def __init__(self, catalog: Catalog, objects: Objects, rules: RulesShelf) -> None:
+    def __init__(self, catalog: Catalog, objects: Objects, os_types: OsTypes, imports: Imports) -> None:
         self._catalog = catalog
         self._objects = objects
-        self._os_types = OsTypes(rules)
+        self._os_types = os_types
+        self._imports = imports
 
     def zones(self, place: Place) -> list[Zone]:
         """The zones of the place's connection."""
@@ -59,9 +67,22 @@ class LocalEngine:
         with self._catalog.writing() as tx:
             kept = self._catalog.isos.get(tx, place, iso_id)
             iso = _own(place, kept, iso_id).iso
+            _check_readable(iso, changed)
             iso = msgspec.structs.replace(iso, **changed, updated=utc_now())
             self._catalog.isos.replace(tx, place, iso)
         return iso
+
+    def import_iso(self, place: Place, wanted: NewIso) -> tuple[Iso, Task]:
+        """Import an ISO from a URL. See ``Imports.start``."""
+        return self._imports.start(place, wanted)
+
+    def retry_iso(self, place: Place, iso_id: str) -> tuple[Iso, Task]:
+        """Let a failed import of the place's own environment go on."""
+        with self._catalog.writing() as tx:
+            kept = _own(place, self._catalog.isos.get(tx, place, iso_id), iso_id)
+            iso, task = self._imports.retry(tx, place, kept)
+        self._imports.send(task)
+        return iso, task
 
     def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:  # noqa: ARG002 -- the seam's
         """Delete an ISO of the place's own environment. The row goes first: a sweep finds bytes, never a row."""
@@ -81,6 +102,8 @@ class LocalEngine:
                 bytes_total=kept.iso.size,
                 result={"id": iso_id, "name": kept.iso.name},
             )
+            gone = CancelledError(f"The ISO {kept.iso.name!r} was deleted meanwhile.", type="isos", id=iso_id)
+            self._catalog.tasks.end_all_of(tx, iso_id, gone.message, gone.told())
             self._catalog.isos.delete(tx, iso_id)
             self._catalog.tasks.add(tx, task)
         try:
@@ -147,13 +170,7 @@ class LocalEngine:
         elif visibility is not None:
             changed["available_publicly"] = visibility == "public"
         if "os_type_id" in changed:
-            os_type = self._os_types.get(changed["os_type_id"])
-            if os_type is None:
-                raise NotFoundError(
-                    f"There is no OS type {changed['os_type_id']!r}; GET …/ostypes lists them.",
-                    type="ostypes",
-                    id=changed["os_type_id"],
-                )
+            os_type = self._os_types.require(changed["os_type_id"])
             changed["os_type_name"] = os_type.name
         return changed
 
@@ -169,6 +186,17 @@ def _own(place: Place, kept: Kept | None, iso_id: str) -> Kept:
             id=iso_id,
         )
     return kept
+
+
+def _check_readable(iso: Iso, changed: dict[str, Any]) -> None:
+    if iso.status == "importing" and changed.keys() & {"bootable", "os_type_id"}:
+        raise WrongStateError(
+            f"The ISO {iso.name!r} is still arriving, and its OS type and whether it boots are read from it. "
+            "Change them when it is ready.",
+            type="isos",
+            id=iso.id,
+            status=iso.status,
+        )
 
 
 def _missing(iso_id: str) -> NotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from isobay import osdetect
+from isobay.errors import NotFoundError
 from isobay.inspection import Report, RulesShelf
 from isobay.model import OsType
 from isobay.osdetect import Rules
@@ -23,6 +24,15 @@ class OsTypes:
     def get(self, os_type_id: str) -> OsType | None:
         """The OS type with this id."""
         return _all(self._rules.rules()).get(os_type_id)
+
+    def require(self, os_type_id: str) -> OsType:
+        """The OS type with this id. Raises NotFoundError."""
+        found = self.get(os_type_id)
+        if found is None:
+            raise NotFoundError(
+                f"There is no OS type {os_type_id!r}; GET …/ostypes lists them.", type="ostypes", id=os_type_id
+            )
+        return found
 
     def of(self, report: Report) -> OsType:
         """The OS type of an image: its own, or the generic one of its width."""

@@ -1,0 +1,254 @@
+"""One attempt at an import: fetched, followed, checked, and put in its place when all of it is right."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from threading import Event
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from isobay.catalog import Catalog
+from isobay.engines.local.arrival import Arrival, Arrived
+from isobay.engines.local.describing import believed, contradictions
+from isobay.engines.local.import_record import ImportRecord
+from isobay.engines.local.incoming import Incoming
+from isobay.engines.local.looking import Looking
+from isobay.engines.local.os_types import OsTypes
+from isobay.engines.local.quota import Quota
+from isobay.engines.local.rate import Rate
+from isobay.errors import (
+    CancelledError,
+    ConflictError,
+    FetchError,
+    SettingsError,
+    StorageError,
+    UnavailableError,
+)
+from isobay.inspection import Report, RulesShelf, inspect
+from isobay.model import NewIso
+from isobay.objects import Objects, Part
+from isobay.tasks import StoppedError, Work
+from isobay.transfer import promises
+from isobay.transfer.answers import Answer, Version
+from isobay.transfer.checksums import Checksum
+from isobay.transfer.client import HaltedError, Network
+from isobay.transfer.fetching import Fetching, Patience
+from isobay.transfer.url import SourceUrl
+
+TICK_SECONDS = 0.05
+REPORT_SECONDS = 1.0
+SYNC_BYTES = 8 << 20  # a loss of power costs about as much, and what came while it was written
+# What another try may go on from: the bytes that came are as good as before.
+KEEPING = (FetchError, CancelledError, UnavailableError, SettingsError)
+DISCARDING = frozenset({"too-large", "changing"})
+
+_version_json = msgspec.json.Encoder().encode
+_read_version = msgspec.json.Decoder(Version).decode
+
+
+class Tools(Struct, frozen=True):
+    """What every attempt needs."""
+
+    catalog: Catalog
+    objects: Objects
+    rules: RulesShelf
+    os_types: OsTypes
+    network: Network
+    patience: Patience
+    quota: Quota
+    limit: int
+    signing_keys: str
+
+
+class Attempt:
+    """One thread fetches, one follows what came, and the caller's watches over both."""
+
+    def __init__(self, tools: Tools, work: Work, record: ImportRecord) -> None:
+        self._tools = tools
+        self._work = work
+        self._record = record
+        self._halt = Event()
+        self._rate = Rate()
+        self._message, self._said_at = "Asking the server.", 0
+        self._usual = self._message
+        self._fields: dict[str, Any] = {}
+        self._length = -1
+        self._kept = 0
+        self._told_at = self._synced = 0.0
+        self._parts: list[Part] = []
+        work.failing = lambda tx, error: record.failed(tx, error, self._kept)
+
+    def run(self, wanted: NewIso, object_id: str, version: str) -> None:
+        """Bring the image, and end the task. ``version`` tells whose beginning the object's part holds."""
+        with ExitStack() as stack:
+            try:
+                part = self._take_up(stack, object_id)
+                known = _read_version(version) if version and part.size else Version()
+                expected = promises.promised(self._tools.network, self._is_over, wanted, self._tools.signing_keys)
+                arrived = self._bring(wanted, part, known, expected, stack)
+                self._finish(wanted, arrived, expected)
+            except HaltedError as error:  # while the promises were asked for: nothing else is halted from here
+                self._let_go(keeps=True)
+                raise StoppedError from error
+            except BaseException as error:
+                self._let_go(keeps=_keeps(error))
+                raise
+            for each in self._parts:
+                if each is not arrived.image:
+                    each.discard()  # the packed file, which nobody needs now
+
+    def begins(self, answer: Answer) -> None:
+        """A file comes: is there room for it? Called by the thread that fetches."""
+        self._length = answer.length
+        if self._length >= 0:
+            self._tools.objects.check_room(self._length)
+            self._write(lambda tx: self._record.expect(tx, self._length))
+        self._arrival.total = self._length
+
+    def keeps(self, version: Version) -> None:
+        """Remember whose beginning the part holds. Called by the thread that fetches."""
+        self._length = version.length
+        text = _version_json(version).decode()
+        self._write(lambda tx: self._tools.catalog.imports.set_version(tx, self._work.task.subject, text))
+
+    def says(self, message: str) -> None:
+        """Say it, until more bytes come. Called by the thread that fetches."""
+        self._message, self._said_at = message, self._parts[0].size
+
+    def _take_up(self, stack: ExitStack, object_id: str) -> Part:
+        """Open the part, or another one where an attempt that is thought dead still holds it."""
+        try:
+            return self._open(stack, object_id)
+        except ConflictError:
+            part = self._open(stack, str(uuid4()))
+            self._write(lambda tx: self._record.move(tx, part.object_id))
+            return part
+
+    def _open(self, stack: ExitStack, object_id: str) -> Part:
+        part = stack.enter_context(self._tools.objects.resume(object_id))
+        self._parts.append(part)
+        return part
+
+    def _bring(
+        self, wanted: NewIso, part: Part, version: Version, expected: tuple[Checksum, ...], stack: ExitStack
+    ) -> Arrived:
+        tools = self._tools
+        url = SourceUrl.parse(wanted.url)
+        incoming = Incoming(part)
+        self._arrival = Arrival(
+            incoming,
+            part,
+            lambda: self._open(stack, str(uuid4())),
+            frozenset({"sha256", *(each.algorithm for each in expected)}),
+            Looking(tools.rules, lambda report: self._look(report, wanted)),
+            tools.limit,
+        )
+        self._arrival.total = self._length = version.length
+        self._usual = f"Fetching from {url.host}."
+        fetching = Fetching(tools.network, url, incoming, self, self._halt, tools.patience, tools.limit)
+        with ThreadPoolExecutor(2) as threads:
+            following = threads.submit(self._arrival.run)
+            fetched = threads.submit(_fetch, fetching, version, incoming)
+            self._watch(part, incoming, {fetched, following})
+        return following.result()
+
+    def _watch(self, part: Part, incoming: Incoming, futures: set[Future[Any]]) -> None:
+        """Wait for both threads, telling how far it is; the first failure ends them both."""
+        waiting = futures
+        try:
+            while waiting:
+                done, waiting = wait(waiting, TICK_SECONDS, FIRST_EXCEPTION)
+                if any(each.exception() for each in done):
+                    break
+                if self._work.stopping.is_set():
+                    raise StoppedError
+                self._sync(part)
+                self._tell(part)
+        finally:
+            if waiting:
+                self._halt.set()
+                incoming.halt()
+        wait(futures)
+        failures = [error for each in futures if (error := each.exception())]
+        for error in sorted(failures, key=lambda error: isinstance(error, HaltedError)):
+            raise error
+
+    def _sync(self, part: Part) -> None:
+        size = part.size
+        if size - self._synced >= SYNC_BYTES or size < self._synced:
+            part.sync()
+            self._synced = size
+
+    def _tell(self, part: Part) -> None:
+        now = monotonic()
+        if now - self._told_at < REPORT_SECONDS:
+            return
+        self._told_at = now
+        size, total, fields = part.size, max(self._length, 0), self._fields
+        message = self._usual if size > self._said_at else self._message
+        progress = min(size / total, 1.0) if total else 0.0
+        self._work.report(
+            message=message,
+            bytes_done=size,
+            bytes_total=total,
+            bytes_per_second=self._rate.at(size),
+            then=lambda tx: self._record.arriving(tx, progress, message, fields),
+        )
+
+    def _write(self, then: Any) -> None:
+        task = self._work.task
+        self._work.report(bytes_done=task.bytes_done, bytes_total=max(self._length, 0), then=then)
+
+    def _look(self, report: Report, wanted: NewIso) -> None:
+        self._fields = believed(report, self._tools.os_types, wanted)
+
+    def _is_over(self) -> bool:
+        return self._work.stopping.is_set() or self._halt.is_set()
+
+    def _finish(self, wanted: NewIso, arrived: Arrived, expected: tuple[Checksum, ...]) -> None:
+        promises.check(expected, arrived.digests, arrived.fetched)
+        image, os_types = arrived.image, self._tools.os_types
+        report = inspect(image.read_at, image.size, self._tools.rules.rules())
+        image.publish()
+        self._work.succeed(
+            {"id": self._work.task.subject, "name": wanted.name, "size": image.size, "checksums": arrived.digests},
+            f"The ISO {wanted.name!r} is ready.",
+            lambda tx: self._record.ready(
+                tx,
+                image.object_id,
+                size=image.size,
+                status_message=contradictions(report, os_types, wanted),
+                checksums=arrived.digests,
+                **believed(report, os_types, wanted),
+            ),
+        )
+
+    def _let_go(self, *, keeps: bool) -> None:
+        """Keep what another attempt can go on from, and nothing else."""
+        for number, part in enumerate(self._parts):
+            if keeps and number == 0:
+                self._kept = part.size
+                with suppress(StorageError):  # what is not durable now is fetched again after a loss of power
+                    part.sync()
+            else:
+                part.discard()
+
+
+def _keeps(error: BaseException) -> bool:
+    if isinstance(error, KEEPING):
+        return error.context.get("reason") not in DISCARDING
+    return isinstance(error, StoppedError)
+
+
+def _fetch(fetching: Fetching, version: Version, incoming: Incoming) -> None:
+    try:
+        fetching.run(version)
+        incoming.finish()
+    except BaseException:
+        incoming.halt()
+        raise
