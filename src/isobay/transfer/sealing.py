@@ -1,72 +1,99 @@
-"""Sealing what must be remembered and may not be read: requests whose URLs hold credentials."""
+"""Sealing: what must be kept and not be read in the catalogue, such as credentials in a URL."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from base64 import urlsafe_b64encode
-from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from isobay.errors import SettingsError, StorageError
+from isobay.errors import SettingsError
 
 KEY_FILE = "secret.key"
-KEY_BYTES = 32
-PURPOSE = b"isobay import requests"
+_KEY_BYTES = 32
+_MAX_FILE_BYTES = 4096
+_DIRECTORY_MODE = 0o750
+_FILE_MODE = 0o600
+_PURPOSE = b"isobay credentials 1"  # another purpose or version gets another key from the same secret
 
 
 class Seal:
-    """Authenticated encryption by one secret (Fernet; its key by HKDF-SHA256, RFC 5869)."""
+    """Seals short texts with a key that is derived from a secret (HKDF-SHA256, RFC 5869; Fernet's tokens)."""
 
-    def __init__(self, secret: bytes) -> None:
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(secret)
-        self._fernet = Fernet(urlsafe_b64encode(key))
+    def __init__(self, secret: str) -> None:
+        derived = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=_PURPOSE).derive(
+            secret.encode("utf-8", "surrogateescape")  # a variable of the environment may hold any bytes
+        )
+        self._fernet = Fernet(urlsafe_b64encode(derived))
 
     def seal(self, text: str) -> str:
-        """Encrypt."""
+        """Give a token that tells nothing of the text but its rough length and when it was sealed."""
         return self._fernet.encrypt(text.encode()).decode()
 
     def open(self, token: str) -> str:
-        """Decrypt. Raises SettingsError for what was sealed with another secret."""
+        """Give the text that was sealed. Raises SettingsError where it was sealed with another secret, or changed."""
         try:
             return self._fernet.decrypt(token.encode()).decode()
         except InvalidToken as error:
             raise SettingsError(
-                "What the import was asked for cannot be read: it was sealed with another secret. Set "
-                f"ISOBAY_SECRET_KEY as it was, bring back {KEY_FILE} of the data directory, or delete the ISO and "
-                "import it again."
+                "What was sealed in the catalogue cannot be opened: the secret is not the one it was sealed with. "
+                f"Bring back the former ISOBAY_SECRET_KEY or {KEY_FILE}, or give the credentials again.",
+                option="secret_key",
             ) from error
 
 
 def load_seal(secret_key: str, data_dir: Path) -> Seal:
-    """The seal of the settings' secret or, without one, of a random secret that the data directory keeps."""
-    if secret_key:
-        return Seal(secret_key.encode())
-    path = data_dir / KEY_FILE
+    """Make the seal of a secret or, where that is empty, of a random one in ``data_dir``, kept there from then on.
+
+    Processes that start at once agree on the secret. Raises SettingsError where the file cannot be made or read.
+    """
+    return Seal(secret_key or _kept_secret(data_dir / KEY_FILE))
+
+
+def _kept_secret(path: Path) -> str:
     try:
-        with suppress(FileNotFoundError):
-            return Seal(path.read_bytes())
-        _make(path)
-        return Seal(path.read_bytes())
+        if not path.exists():
+            _make(path)
+        with path.open("rb") as opened:
+            secret = opened.read(_MAX_FILE_BYTES).strip()
     except OSError as error:
-        raise StorageError(
-            f"{path} cannot be read or made: {os.strerror(error.errno or 0)}. Check the rights of the directory."
+        raise SettingsError(
+            f"The secret in {path} cannot be read or made: {os.strerror(error.errno or 0)}. Check the owner and rights "
+            "of the file and its directory, or set ISOBAY_SECRET_KEY.",
+            option="secret_key",
         ) from error
+    if len(secret) < _KEY_BYTES or not secret.isascii():
+        raise SettingsError(
+            f"{path} is damaged: it does not hold a secret of {_KEY_BYTES} characters or more. Bring it back from a "
+            "backup. Delete it only if no import waits that has credentials in its URL: they cannot be opened then.",
+            option="secret_key",
+        )
+    return secret.decode()
 
 
 def _make(path: Path) -> None:
-    """Make the file whole or not at all; of two processes that start at once, one makes it."""
-    part = path.with_name(f"{KEY_FILE}.{secrets.token_hex(8)}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    """Make the file whole or not at all; where another process was first, its file stays."""
+    path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid4()}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
     try:
-        os.write(descriptor, secrets.token_bytes(KEY_BYTES))
-        os.fsync(descriptor)
-        with suppress(FileExistsError):
-            path.hardlink_to(part)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(f"{secrets.token_urlsafe(_KEY_BYTES)}\n".encode())
+            opened.flush()
+            os.fsync(descriptor)
+        # A rename would replace the other process's file, which may have been read by now; a link never does.
+        path.hardlink_to(part)
+    except FileExistsError:
+        return
     finally:
-        os.close(descriptor)
         part.unlink()
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
