@@ -93,10 +93,8 @@ class AddressGuard(Struct, frozen=True):
             judged = ip_address(address)
         except ValueError:
             return "not an IP address"
-        if isinstance(judged, IPv6Address):
-            judged = IPv6Address(int(judged))  # without its zone, which does not say where an address is
-            if judged in _MAPPED:
-                judged = _last_32_bits(judged)
+        if isinstance(judged, IPv6Address) and judged in _MAPPED:
+            judged = _last_32_bits(judged)
         if any(judged in network for network in self.allowed):
             return None
         if isinstance(judged, IPv6Address) and judged in _NAT64:

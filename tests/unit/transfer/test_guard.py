@@ -41,6 +41,7 @@ REFUSED = {
     "255.255.255.255/32": "broadcast",
     "::/128": "unspecified",
     "::1/128": "loopback",
+    "::8.0.0.0/104": "compatible",
     "::ffff:127.0.0.0/104": "loopback",
     "64:ff9b:1::/48": "NAT64",
     "100::/64": "discard",
