@@ -148,7 +148,7 @@ def _copy(source: int, part: DiskPart, size: int, path: Path, progress: Progress
     cloned = part.clone(source)
     digest = sha256()
     done = 0
-    while chunk := part.read_at(done, CHUNK) if cloned else os.pread(source, CHUNK, done):
+    while chunk := part.read_at(done, CHUNK) if cloned else _read(source, done, path):
         digest.update(chunk)
         if not cloned:
             part.append(chunk)
@@ -158,3 +158,10 @@ def _copy(source: int, part: DiskPart, size: int, path: Path, progress: Progress
     if done != size or (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
         raise SourceError(f"{path} changed while it was copied. Add it again when nothing writes to it.")
     return digest.hexdigest()
+
+
+def _read(source: int, offset: int, path: Path) -> bytes:
+    try:
+        return os.pread(source, CHUNK, offset)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {os.strerror(error.errno or 0)}.") from error

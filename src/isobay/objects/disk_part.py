@@ -66,11 +66,13 @@ class DiskPart:
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill the buffer with the bytes there. See ``Part.read_into``."""
-        return os.preadv(self._descriptor, [buffer], offset)
+        with self._room.refusing():
+            return os.preadv(self._descriptor, [buffer], offset)
 
     def read_at(self, offset: int, size: int, /) -> bytes:
         """The bytes there; fewer only at the end."""
-        return os.pread(self._descriptor, size, offset)
+        with self._room.refusing():
+            return os.pread(self._descriptor, size, offset)
 
     def sync(self) -> None:
         """Make durable what was appended before the call. See ``Part.sync``."""

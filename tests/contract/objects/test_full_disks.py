@@ -66,13 +66,25 @@ def test_the_catalogue_keeps_its_room(small_disk: Path):
         with pytest.raises(StorageError, match=r"full.*ISOBAY_DATA_DIR"):
             deque(map(part.append, map(piece, range(100))))
         assert part.size > 14 * MIB
-        assert os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize >= RESERVE
+        free = os.statvfs(small_disk)
+        assert free.f_bavail * free.f_frsize >= RESERVE
         with pytest.raises(StorageError):
             part.append(piece(0))
     with objects.resume(object_id) as part:
         assert part.read_at(0, part.size) == first(part.size)
     objects.delete(object_id)
     assert objects.room() > 15 * MIB
+
+
+def test_parts_that_grow_at_once_share_the_room(small_disk: Path):
+    """None counts on what another takes meanwhile."""
+    objects = DiskObjects(small_disk / "objects")
+    with objects.resume(str(uuid4())) as one, objects.resume(str(uuid4())) as other:
+        with pytest.raises(StorageError, match="full"):
+            deque(part.append(piece(number)) for number in range(100) for part in (one, other))
+        assert one.size + other.size > 14 * MIB
+    free = os.statvfs(small_disk)
+    assert free.f_bavail * free.f_frsize > RESERVE - 8 * MIB
 
 
 def test_a_disk_that_somebody_else_fills_is_said(small_disk: Path):

@@ -89,10 +89,11 @@ def test_no_path_is_made_of_what_is_no_id(objects, object_id):
 
 
 def test_a_source_that_cannot_be_taken_is_refused_with_the_reason(objects, root, tmp_path, source):
-    """Missing, a directory, a pipe (without waiting for a writer), too large."""
+    """Missing, a directory, a pipe (without waiting for a writer), one that cannot be read, too large."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    for path in (tmp_path / "missing", tmp_path, pipe):
+    unreadable = Path("/proc/self/mem")  # a regular file whose first byte gives EIO
+    for path in (tmp_path / "missing", tmp_path, pipe, unreadable):
         with pytest.raises(SourceError, match=path.name), objects.receive_file(path, LIMIT, silent, anything):
             pass
     with pytest.raises(SourceError, match="ISOBAY_MAX_ISO_BYTES"), objects.receive_file(source, 1000, silent, anything):

@@ -199,6 +199,18 @@ def test_a_sweep_knows_parts(objects, root):
     assert left(root) == []
 
 
+@pytest.mark.parametrize("kept", [".part", ".synced"])
+def test_half_of_a_part_is_swept(objects, root, object_id, kept):
+    """A loss of power may leave either of its two files."""
+    with objects.resume(object_id) as part:
+        part.append(piece(0))
+    for path in left(root):
+        if path.suffix != kept:
+            path.unlink()
+    assert objects.sweep(lambda _id: False) == 1
+    assert left(root) == []
+
+
 def test_a_sweep_asks_again_when_nobody_holds_it(objects, root, object_id):
     """Between the question and the deletion, an ISO may have come into the catalogue."""
     with objects.resume(object_id) as part:
@@ -220,9 +232,11 @@ def test_one_appends_while_others_sync_and_read(root, object_id):
 
     def read() -> None:
         buffer = memoryview(bytearray(PIECE))
-        for number in iter(appended.get, None):
-            if part.read_into(buffer, number * PIECE) != PIECE or buffer != piece(number):
-                wrong.append(number)
+        wrong.extend(
+            number
+            for number in iter(appended.get, None)
+            if part.read_into(buffer, number * PIECE) != PIECE or buffer != piece(number)
+        )
 
     with DiskObjects(root, boot="one").resume(object_id) as part:
         others = [Thread(target=sync), Thread(target=read)]
