@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
@@ -62,7 +61,8 @@ def _ender(stop: Event) -> Callable[[int, FrameType | None], None]:
 
 
 def _end_with_input(stop: Event) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1 << 12):  # not through sys.stdin, whose lock a thread must not hold when the process ends
+        pass
     stop.set()
 
 

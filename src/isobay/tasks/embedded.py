@@ -48,8 +48,12 @@ class EmbeddedDelivery:
         """Work on what is pending, oldest first, when the runner before this one is gone."""
         with self._turn(stop) as is_ours:
             if is_ours:
-                with _open_bell(self._bell) as bell, ThreadPoolExecutor(at_once) as threads:
-                    self._look(work_on, at_once, stop, bell, threads)
+                with _open_bell(self._bell) as bell, ThreadPoolExecutor(at_once + 1) as threads:
+                    threads.submit(_ring_at, stop, bell)
+                    try:
+                        self._look(work_on, at_once, stop, bell, threads)
+                    finally:
+                        stop.set()  # whatever ended the loop, the threads that still work have to end too
 
     def _look(
         self, work_on: Callable[[str], None], at_once: int, stop: Event, bell: int, threads: ThreadPoolExecutor
@@ -129,6 +133,11 @@ def _unusable(path: Path, error: OSError) -> StorageError:
 def _ring(bell: int) -> None:
     with suppress(OSError):  # full, so it is about to be heard, or nobody listens any more
         os.write(bell, b"\0")
+
+
+def _ring_at(stop: Event, bell: int) -> None:
+    stop.wait()
+    _ring(bell)
 
 
 def _wait_for(bell: int) -> None:
