@@ -93,7 +93,7 @@ class SourceUrl(Struct, frozen=True, kw_only=True):
         try:
             if _FORBIDDEN.search(location):
                 raise _wrong("has a control character or a backslash")
-            target = SourceUrl.parse(urljoin(self.request, location.strip(" ")))
+            target = SourceUrl.parse(urljoin(self.request, location))
         except InvalidFieldsError as error:
             raise _wrong(f"redirects to a URL that {error.context['fields']['url']}") from error
         except ValueError as error:
