@@ -59,6 +59,7 @@ class Client:
         self._refused: list[AddressError] = []
         self._failure: BaseException | None = None
         self._host = ""
+        self._connected_to = ""
         self.requests = 0
         self.received = 0
         self._prepare()
@@ -150,6 +151,7 @@ class Client:
         curl.setopt(pycurl.NOPROGRESS, 0)
         curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: 1 if self._halted() else 0)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._dial)
+        curl.setopt(pycurl.PREREQFUNCTION, self._connected)
         if network.netrc_file:
             curl.setopt(pycurl.NETRC_FILE, network.netrc_file)
         _trust(curl, network.ca_file)
@@ -178,6 +180,10 @@ class Client:
                 self._refused.append(error)
                 return int(pycurl.SOCKET_BAD)
         return socket.socket(address.family, address.socktype, address.protocol)
+
+    def _connected(self, address: str, *_: object) -> int:
+        self._connected_to = address
+        return int(pycurl.PREREQFUNC_OK)
 
     def _guard_behind_proxy(self, url: SourceUrl) -> None:
         """Judge what the proxy would dial, as far as it can be known from here."""
@@ -210,7 +216,7 @@ class Client:
         raise network_failure(url, code, text) from error
 
     def _peer(self) -> str:
-        return str(self._curl.getinfo(pycurl.PRIMARY_IP))
+        return self._connected_to
 
 
 def _next(url: SourceUrl, location: str) -> SourceUrl:

@@ -231,7 +231,7 @@ class Attempt:
     def _let_go(self, *, keeps: bool) -> None:
         """Keep what another attempt can go on from, and nothing else."""
         for number, part in enumerate(self._parts):
-            if keeps and number == 0:
+            if keeps and number == 0 and part.size:
                 self._kept = part.size
                 with suppress(StorageError):  # what is not durable now is fetched again after a loss of power
                     part.sync()

@@ -9,9 +9,12 @@ from isobay.image import ReadAt, open_image
 from isobay.inspection import Report, RulesShelf
 from isobay.inspection.report import report_on
 
-FIRST_LOOK = 128 << 10  # the volume descriptors and what lies beside them
+FIRST_LOOK = 1 << 20  # the descriptors of ISO 9660, and UDF's anchor at its sector 256
 GROWTH = 4
+NEVER = 1 << 62
 NOT_ARRIVED = "not-arrived"
+# What is said of an image whose end is missing, as the end of one that is arriving is.
+INCOMPLETE = frozenset({NOT_ARRIVED, "beyond-end", "truncated", "too-short"})
 
 
 class Looking:
@@ -36,20 +39,28 @@ class Looking:
         self._next = have * GROWTH
         window = _Window(read_at, have)
         try:
-            image = open_image(window, have if total < 0 else total, allow_truncated=total < 0)
+            # As if this were all: whatever is no image is known by its beginning.
+            open_image(window, have, allow_truncated=True)
+        except ImageError as error:
+            if error.context.get("reason") not in INCOMPLETE:
+                raise
+            return
+        self._report(window, have if total < 0 else total, is_open=total < 0)
+
+    def _report(self, window: _Window, size: int, *, is_open: bool) -> None:
+        try:
+            image = open_image(window, size, allow_truncated=is_open)
             # What tells the system may lie gigabytes further on: what is known without it is told already.
             window.is_lenient = True
             report = report_on(image, self._rules.rules())
         except _NotArrivedError:
             return
         except ImageError as error:
-            if error.context.get("reason") == NOT_ARRIVED or (
-                total < 0 and error.context.get("reason") == "beyond-end"
-            ):
+            if error.context.get("reason") == NOT_ARRIVED or is_open:
                 return
             raise
-        if not window.missed:
-            self._next = 1 << 62
+        if not window.missed and not is_open:
+            self._next = NEVER
         self._tell(report)
 
 
