@@ -50,16 +50,24 @@ class HaltedError(Exception):
 
 
 class Client:
-    """Asks servers. A connection is kept for the next request. Not for use by two threads at once."""
+    """Asks servers. A connection is kept for the next request. Not for use by two threads at once.
 
-    def __init__(self, network: Network, halted: Callable[[], bool] = lambda: False) -> None:
+    ``max_requests`` bounds all it asks, redirects too; 0 is no bound. ``hops`` are the redirects of the last ``get``.
+    """
+
+    def __init__(
+        self, network: Network, halted: Callable[[], bool] = lambda: False, max_requests: int = 0
+    ) -> None:
         self._network = network
         self._halted = halted
+        self._max_requests = max_requests
+        self.hops: list[Hop] = []
         self._curl = pycurl.Curl()
         self._refused: list[AddressError] = []
         self._failure: BaseException | None = None
         self._host = ""
         self._connected_to = ""
+        self._dialled = 0
         self.requests = 0
         self.received = 0
         self._prepare()
@@ -88,7 +96,7 @@ class Client:
         raise ends the request and is raised. ``seconds`` bounds each hop; 0 is no bound.
         Raises AddressError where the guard refuses, FetchError for the network, HaltedError when halted.
         """
-        hops: list[Hop] = []
+        hops = self.hops = []
         while True:
             answer = self._request(url, hops, on_answer, on_data, headers, seconds)
             location = answer.header("location")
@@ -112,10 +120,16 @@ class Client:
         headers: Iterable[str],
         seconds: float,
     ) -> Answer:
+        if self._max_requests and self.requests >= self._max_requests:
+            raise FetchError(
+                f"{url.shown}: it was not asked, because more requests were made than a look from afar may cost.",
+                reason="budget",
+            )
         self._guard_behind_proxy(url)
         curl = self._curl
         reader = _Reader(url, tuple(hops), on_answer, on_data, self._peer)
         self._refused.clear()
+        self._dialled = 0
         self._failure = None
         self._host = url.host
         curl.setopt(pycurl.URL, url.request)
@@ -179,6 +193,7 @@ class Client:
             except AddressError as error:
                 self._refused.append(error)
                 return int(pycurl.SOCKET_BAD)
+        self._dialled += 1
         return socket.socket(address.family, address.socktype, address.protocol)
 
     def _connected(self, address: str, *_: object) -> int:
@@ -211,7 +226,7 @@ class Client:
             raise self._failure
         if code == pycurl.E_ABORTED_BY_CALLBACK:
             raise HaltedError from error
-        if code == pycurl.E_COULDNT_CONNECT and self._refused:
+        if code == pycurl.E_COULDNT_CONNECT and self._refused and not self._dialled:
             raise self._refused[0]
         raise network_failure(url, code, text) from error
 

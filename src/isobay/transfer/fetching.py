@@ -13,6 +13,7 @@ from isobay.transfer.client import Client, HaltedError, Network
 from isobay.transfer.url import SourceUrl
 
 MAX_CHANGES = 3
+FIRST_RETRIES = 3
 MAX_PAUSE_SECONDS = 300.0
 
 
@@ -104,7 +105,9 @@ class Fetching:
                     self._attempt(client, max(ends - monotonic(), 1.0))
                 except FetchError as error:
                     failures = 0 if self._part.size > before else failures + 1
-                    if not error.context.get("retry") or failures > self._patience.retries or monotonic() > ends:
+                    # A server that never gave anything is soon given up: the name or the port is wrong.
+                    retries = self._patience.retries if self._part.size else min(self._patience.retries, FIRST_RETRIES)
+                    if not error.context.get("retry") or failures > retries or monotonic() > ends:
                         raise
                     self._pause(error, failures)
                 if monotonic() > ends:
