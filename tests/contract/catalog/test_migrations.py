@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -84,6 +85,25 @@ def test_processes_that_start_together_migrate_once(empty_database_url, raw):
     assert answers == [("True\n", "")] * STARTERS
     with raw(empty_database_url).connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [HEAD]
+
+
+def test_the_first_tables_are_upgraded_with_their_rows(empty_database_url, raw):
+    """A database of the first version opens, and its tasks are as they were, with what they had not yet empty."""
+    config = Config()
+    config.set_main_option("script_location", "isobay.catalog:migrations")
+    values = "'old', 'iso.delete', 'PENDING', '', '2026', '', 0.5, 'Half.', 5, 10, 'null', '[]'"
+    with raw(empty_database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text(f"INSERT INTO tasks VALUES ({values})"))  # noqa: S608 -- text of this test
+
+    catalog = open_catalog(empty_database_url)
+    with catalog.writing() as tx:
+        task = catalog.tasks.claim(tx, "old")
+    catalog.close()
+
+    assert (task.kind, task.message, task.bytes_total, task.progress) == ("iso.delete", "Half.", 10, 0.5)
+    assert (task.subject, task.attempt, task.cancelled, task.bytes_per_second) == ("", 1, False, 0)
 
 
 def test_tables_of_a_later_version_are_refused(database_url, raw):
