@@ -16,7 +16,6 @@ from pieces import PIECE, first, piece
 
 from isobay.errors import StorageError
 from isobay.objects import DiskObjects
-from servers import leave_out
 
 MIB = 1 << 20
 RESERVE = 64 * MIB
@@ -28,7 +27,8 @@ def mounted(directory: Path, *arguments: str) -> Iterator[Path]:
     directory.mkdir()
     done = subprocess.run(["mount", *arguments, str(directory)], capture_output=True, text=True)
     if done.returncode:
-        leave_out(f"A small file system cannot be mounted here, run the tests as root: {done.stderr.strip()}")
+        # Not leave_out: CI can install what is missing, and not give itself the right to mount.
+        pytest.skip(f"A small file system cannot be mounted here, run the tests as root: {done.stderr.strip()}")
     try:
         yield directory
     finally:
