@@ -36,6 +36,12 @@ class Tasks:
         row = tx.execute(select(tasks).where(tasks.c.id == task_id)).mappings().first()
         return _task(row) if row else None
 
+    def newest(self, tx: Connection, limit: int, *, pending: bool = False) -> list[Task]:
+        """Tasks, the newest first; only those that have not ended where they are to be ``pending``."""
+        statement = select(tasks).where(_PENDING) if pending else select(tasks)
+        rows = tx.execute(statement.order_by(tasks.c.created.desc(), tasks.c.id).limit(limit)).mappings()
+        return [_task(row) for row in rows]
+
     def pending(self, tx: Connection, limit: int, besides: Collection[str] = ()) -> list[str]:
         """The ids of tasks that have not ended, begun or not, oldest first; without those named ``besides``."""
         statement = select(tasks.c.id).where(_PENDING, tasks.c.id.not_in(besides))

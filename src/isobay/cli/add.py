@@ -13,6 +13,7 @@ import typer
 from isobay.cli import terminal
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
+from isobay.cli.shelved import tell_shelved
 from isobay.errors import IsobayError
 
 if TYPE_CHECKING:  # what is heavy is loaded when the command runs
@@ -66,12 +67,8 @@ def _add_one(built: Isobay, visit: Visit, path: Path, name: str) -> Iso:
 def _tell_added(path: Path, iso: Iso, *, as_json: bool) -> None:
     if as_json:
         _json_line({"path": _text(path), "iso": iso})
-    elif terminal.is_terminal():
-        boots = f"boots {' and '.join(iso.boot_modes)}" if iso.bootable else "not bootable"
-        size = terminal.bytes_text(iso.size)
-        terminal.line(f"Added {iso.name}  {iso.id}  {iso.os_type_name}, {iso.architecture or '?'}, {boots}, {size}")
     else:
-        terminal.line(iso.id, iso.name, iso.os_type_name, iso.architecture, ",".join(iso.boot_modes), iso.size)
+        tell_shelved("Added", iso)
 
 
 def _tell_refusal(path: Path, error: IsobayError, *, as_json: bool) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from isobay.errors import InvalidFieldsError, NotFoundError
-from isobay.model import ApiKey, Environment, Iso, Listing, OsType, read_record
+from isobay.model import ApiKey, Environment, Iso, Listing, OsType, Task, Zone, read_record
 
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
     from isobay.access import Visit
+    from isobay.app import Isobay
 
 T = TypeVar("T", Environment, ApiKey)
+NEWEST = 1000  # tasks among which the beginning of an id is looked for
 SHORTEST = 4  # characters of an id: fewer are more likely a slip than a choice
 ID_LENGTH = 36
 
@@ -57,6 +59,36 @@ def the_os_type(visit: Visit, word: str) -> OsType:
         else "Give part of its name, such as Debian, to be told the names that have it, or its libosinfo id."
     )
     raise NotFoundError(f"There is no OS type {word!r}. {hint}", type="ostypes", id=word)
+
+
+def the_zone(visit: Visit, word: str) -> Zone:
+    """The zone that is meant by an id or a name. Raises NotFoundError."""
+    zones = visit.engine.zones(visit.place)
+    for each in zones:
+        if word in (each.id, each.name):
+            return each
+    names = ", ".join(each.name for each in zones)
+    raise NotFoundError(f"There is no zone {word!r}; there are {names}.", type="zones", id=word)
+
+
+def the_task(built: Isobay, word: str) -> Task:
+    """The task that is meant by an id, or by the beginning of only one among the newest.
+
+    Raises NotFoundError for none, InvalidFieldsError for several.
+    """
+    from isobay.access import OPERATOR
+
+    try:
+        return built.records.task(OPERATOR, word)
+    except NotFoundError:
+        with built.catalog.reading() as tx:
+            newest = built.catalog.tasks.newest(tx, NEWEST)
+        found = [each for each in newest if len(word) >= SHORTEST and each.id.startswith(word.lower())]
+        if len(found) > 1:
+            raise _several("tasks", word) from None
+        if not found:
+            raise
+        return found[0]
 
 
 def the_only(kind: str, objects: Sequence[T], word: str) -> T:

@@ -13,15 +13,17 @@ from isobay.cli import terminal
 from isobay.cli.choosing import the_iso, the_os_type
 from isobay.cli.contents import files
 from isobay.cli.fields import checked, field_named, filters
+from isobay.cli.following import follow_import, tell_started
 from isobay.cli.opening import visiting
-from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode, Yes
+from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode, Yes
 from isobay.model import Iso, IsoEdit, Listing, read_record
 
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
     from isobay.access import Visit
 
 app = typer.Typer(
-    help="List, show, change and delete the ISOs on the shelf, and read the files inside them.", no_args_is_help=True
+    help="List, show, change, retry and delete the ISOs on the shelf, and read the files inside them.",
+    no_args_is_help=True,
 )
 IsoId = Annotated[
     str, typer.Argument(help="The ISO's id, the beginning of its id, or its name.", metavar="ID", show_default=False)
@@ -77,7 +79,9 @@ def _found(visit: Visit, listing: Listing) -> Iterator[Iso]:
 
 
 def _row(iso: Iso) -> tuple[object, ...]:
-    size = terminal.bytes_text(iso.size) if terminal.is_terminal() else iso.size
+    is_read = terminal.is_terminal()
+    size = terminal.bytes_text(iso.size) if is_read else iso.size
+    status = f"importing {iso.progress:.0%}" if is_read and iso.status == "importing" else iso.status
     boots = ",".join(iso.boot_modes)
     return (
         terminal.id_text(iso.id),
@@ -86,7 +90,7 @@ def _row(iso: Iso) -> tuple[object, ...]:
         iso.architecture,
         boots,
         size,
-        iso.status,
+        status,
         iso.visibility,
     )
 
@@ -163,6 +167,27 @@ def edit(
             visit.identity, "iso.edit", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
         )
         _show(iso, as_json=as_json)
+
+
+@app.command()
+def retry(
+    iso_id: IsoId,
+    no_wait: NoWait = False,
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Let an import that failed go on from where it stopped, and follow that to its end."""
+    with visiting(data_dir, environment, service) as (built, visit):
+        iso, task = visit.engine.retry_iso(visit.place, the_iso(visit, iso_id).id)
+        built.door.record(
+            visit.identity, "iso.retry", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
+        )
+        if no_wait:
+            tell_started(built, iso, task, as_json=as_json)
+        else:
+            follow_import(built, visit, task, as_json=as_json)
 
 
 @app.command()

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from isobay import __version__
-from isobay.cli import environments, isos, keys, rules, terminal
+from isobay.cli import environments, isos, keys, rules, tasks, terminal
 from isobay.cli.add import add
+from isobay.cli.importing import import_
 from isobay.cli.inspect import inspect
 from isobay.cli.serve import serve
 from isobay.cli.worker import worker
@@ -30,7 +31,14 @@ app = typer.Typer(
 )
 for command in (inspect, add, serve, worker):
     app.command()(command)
-for name, group in (("isos", isos.app), ("environments", environments.app), ("keys", keys.app), ("rules", rules.app)):
+app.command("import")(import_)
+for name, group in (
+    ("isos", isos.app),
+    ("tasks", tasks.app),
+    ("environments", environments.app),
+    ("keys", keys.app),
+    ("rules", rules.app),
+):
     app.add_typer(group, name=name)
 
 

@@ -23,3 +23,4 @@ ServiceCode = Annotated[
     str, typer.Option("--service", help="The service code; needed where two services have such an environment.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not follow it: end when it is begun.")]

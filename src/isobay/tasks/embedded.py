@@ -55,6 +55,11 @@ class EmbeddedDelivery:
                     finally:
                         stop.set()  # whatever ended the loop, the threads that still work have to end too
 
+    def has_worker(self) -> bool:
+        """Whether a runner, of this process or another, holds the lock."""
+        with _opened(self._lock) as file:
+            return not _lock(file)
+
     def _look(
         self, work_on: Callable[[str], None], at_once: int, stop: Event, bell: int, threads: ThreadPoolExecutor
     ) -> None:

@@ -19,3 +19,6 @@ class Delivery(Protocol):
         ``work_on`` raises nothing. A task that has not ended when it returns is delivered again.
         Returns when every call has. Raises UnavailableError where work cannot go on.
         """
+
+    def has_worker(self) -> bool:
+        """Whether somebody is known to work on tasks now; False also where that cannot be told."""

@@ -79,6 +79,10 @@ class PostgresqlDelivery:
                 "on where it stopped."
             ) from error
 
+    def has_worker(self) -> bool:
+        """False: workers are on other machines, and procrastinate does not tell who they are."""
+        return False
+
     def _opened(self) -> App:
         """Connect, and make procrastinate's tables where they are missing: those who start together take turns."""
         from procrastinate import App, SyncPsycopgConnector

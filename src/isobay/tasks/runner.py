@@ -34,6 +34,10 @@ class Runner:
         """Work until ``stop`` is set and every handler has returned. Raises UnavailableError."""
         self._delivery.run(lambda task_id: self._work_on(task_id, stop), self._at_once, stop)
 
+    def has_worker(self) -> bool:
+        """Whether this or another runner is known to work now; False also where that cannot be told."""
+        return self._delivery.has_worker()
+
     def _work_on(self, task_id: str, stop: Event) -> None:
         try:
             with self._catalog.writing() as tx:
