@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 
 from msgspec import Struct
 from pysequoia import Cert, Sig, verify
-from pysequoia.packet import Packet, PacketPile, Tag
+from pysequoia.packet import Packet, PacketPile, SignatureType, Tag
 
 from isobay.errors import ChecksumError, SettingsError
 
@@ -48,25 +49,25 @@ class SigningKeys:
         """Every certificate, for ``verify`` to pick from."""
         return list(self._certificates.values())
 
-    def doubt(self, fingerprint: str, now: datetime) -> str:
-        """Say why this certificate of ours is believed no longer; empty where it is.
+    def doubt(self, fingerprint: str, key: str, now: datetime) -> str:
+        """Say why this certificate of ours, or the key of it that signed, is believed no longer; empty where it is.
 
         The date of a signature is what the signer says it is: with a key that came into wrong hands after it had
         expired, signatures of former days can be made.
         """
         certificate = self._certificates[fingerprint]
         try:
-            expiration = certificate.expiration
+            ends = [certificate.expiration, _subkey_expiration(certificate, key)]
         except RuntimeError:
             return "has no valid binding of its owner to its key, by today's rules for OpenPGP"
         if certificate.is_revoked:
             return "was revoked by its owner"
-        return f"expired on {expiration:%Y-%m-%d}" if expiration and expiration <= now else ""
+        return next((f"expired on {end:%Y-%m-%d}" for end in ends if end and end <= now), "")
 
     def owner(self, issuer: str) -> str:
         """The fingerprint of the certificate that has this key, named by fingerprint or key id; empty for none."""
         for fingerprint, certificate in self._certificates.items():
-            if any(issuer in (part.fingerprint, part.key_id) for part in PacketPile.from_bytes(bytes(certificate))):
+            if any(_is(part, issuer) for part in PacketPile.from_bytes(bytes(certificate))):
                 return fingerprint
         return ""
 
@@ -99,19 +100,19 @@ def verify_sums(data: bytes, signature: bytes | None, keys: SigningKeys) -> Sign
         packets = _signatures(signature)
         signed = data
         signers = [signer for packet in packets for signer in _verified(data, packet, keys)[1]]
-    believed = [signer for signer in dict.fromkeys(signers) if not keys.doubt(signer, now)]
+    believed = list(dict.fromkeys(owner for owner, key in signers if not keys.doubt(owner, key, now)))
     if not believed:
         raise _not_proved(packets, keys, now)
     return SignedSums(signed, believed)
 
 
-def _verified(data: bytes, packet: Packet | None, keys: SigningKeys) -> tuple[bytes, list[str]]:
-    """Give the signed bytes (none where they are ``data``) and the fingerprints of those who signed them."""
+def _verified(data: bytes, packet: Packet | None, keys: SigningKeys) -> tuple[bytes, list[tuple[str, str]]]:
+    """Give the signed bytes (none where they are ``data``), and of each signer the certificate and the key."""
     try:
         verified = verify(bytes=data, store=keys.all, signature=Sig.from_bytes(bytes(packet)) if packet else None)
     except RuntimeError:  # all that pysequoia raises; _not_proved finds out why
         return b"", []
-    return verified.bytes or b"", [valid.certificate for valid in verified.valid_sigs]
+    return verified.bytes or b"", [(valid.certificate, valid.signing_key) for valid in verified.valid_sigs]
 
 
 def _clear_signed(data: bytes) -> tuple[bytes, bytes]:
@@ -158,12 +159,29 @@ def _reason(issuer: str, keys: SigningKeys, now: datetime) -> str:
             f"It was made with the key {key}, which is in no certificate in {keys.where}: if you trust "
             "that key's owner, put the certificate there."
         )
-    if doubt := keys.doubt(owner, now):
+    if doubt := keys.doubt(owner, issuer, now):
         return f"It was made with the key {issuer.upper()}, whose certificate {doubt}: get the publisher's present one."
     return (
         f"It names the key {issuer.upper()} and does not fit: the file or the signature was changed, or belongs to "
         "another release. Fetch both again from the publisher."
     )
+
+
+def _is(part: Packet, key: str) -> bool:
+    return key in (part.fingerprint, part.key_id)
+
+
+def _subkey_expiration(certificate: Cert, key: str) -> datetime | None:
+    """When a subkey ends by its latest binding; None where it does not, and for the primary key."""
+    subkey: Packet | None = None
+    bindings: list[tuple[datetime, datetime | None]] = []
+    for part in PacketPile.from_bytes(bytes(certificate)):
+        if part.fingerprint:
+            subkey = part if part.tag == Tag.PublicSubkey and _is(part, key) else None
+        elif subkey and part.signature_type == SignatureType.SubkeyBinding and part.signature_created:
+            made, period = subkey.key_created, part.key_validity_period
+            bindings.append((part.signature_created, made + period if made and period else None))
+    return max(bindings, key=itemgetter(0))[1] if bindings else None
 
 
 def _certificates(path: Path) -> Iterator[Cert]:

@@ -47,7 +47,6 @@ class _GzipMember:
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        self._full = False
 
     @property
     def eof(self) -> bool:
@@ -55,17 +54,14 @@ class _GzipMember:
 
     @property
     def needs_input(self) -> bool:
-        return not self._full
+        return not self._inner.unconsumed_tail
 
     @property
     def unused_data(self) -> bytes:
         return self._inner.unused_data
 
     def decompress(self, data: bytes, max_length: int = MAX_PIECE_BYTES, /) -> bytes:
-        piece = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-        # A full piece may leave more in the window though all input is read, and zlib does not say.
-        self._full = len(piece) == max_length
-        return piece
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
 
 
 def _xz_member() -> lzma.LZMADecompressor:
@@ -130,12 +126,11 @@ class Unpacker:
         self._zeros += len(data) - len(rest)
         if rest:
             self._check_zeros()
-            self._zeros = 0
         return rest
 
     def _check_zeros(self) -> None:
         if self.kind == "xz" and self._zeros % _XZ_PADDING:
-            raise self._damaged(f"{self._zeros} zero bytes follow a stream, and only multiples of four may")
+            raise self._damaged(f"{self._zeros} zero bytes stand after its streams, and only multiples of four may")
 
     def _damaged(self, what: str) -> ImageError:
         return ImageError(

@@ -43,10 +43,10 @@ class GnuPG:
         """Sign, with one key or several separated by spaces."""
         return self.run(*(word for owner in owners.split() for word in ("-u", owner)), *options, data=data)
 
-    def fingerprint(self, owner: str) -> str:
-        """The fingerprint of a primary key."""
+    def fingerprint(self, owner: str, number: int = 0) -> str:
+        """The fingerprint of a primary key, or of a subkey by its number."""
         lines = self.run("--with-colons", "--list-keys", owner).decode().splitlines()
-        return next(line.split(":")[9] for line in lines if line.startswith("fpr")).lower()
+        return [line.split(":")[9].lower() for line in lines if line.startswith("fpr")][number]
 
     def stop(self) -> None:
         """End the agent that gpg started for this keyring."""
@@ -171,6 +171,21 @@ def test_a_key_that_expired_is_believed_no_longer(gpg: GnuPG, tmp_path: Path, op
     detached = "--detach-sign" in options
     with pytest.raises(ChecksumError, match="certificate expired on 2020-12-31"):
         verify_sums(SUMS if detached else signed, signed if detached else None, keys)
+
+
+def test_a_subkey_that_expired_is_believed_no_longer(gpg: GnuPG, tmp_path: Path) -> None:
+    """A certificate that holds does not lend its name to a signing subkey that ended, until its owner prolongs it."""
+    at_start = ("--faked-system-time", "20200101T000000")
+    gpg.run(*at_start, "--quick-generate-key", "parts@example", "ed25519", "cert", "never")
+    owner = gpg.fingerprint("parts")
+    gpg.run(*at_start, "--quick-add-key", owner, "ed25519", "sign", "1y")
+    signature = gpg.sign("parts", *IN_2020, "--detach-sign")
+    with pytest.raises(ChecksumError, match="expired on 2020-12-31"):
+        verify_sums(SUMS, signature, keys_of(gpg, tmp_path, "parts"))
+    gpg.run("--quick-set-expire", owner, "10y", gpg.fingerprint(owner, 1))
+    # gpg drops the first binding, without which nothing was signed in 2020: both states of the certificate count.
+    (tmp_path / "prolonged.gpg").write_bytes(gpg.certificate("parts"))
+    assert verify_sums(SUMS, signature, load_signing_keys(tmp_path)).signers == [owner]
 
 
 def test_a_key_that_was_revoked_is_believed_no_longer(gpg: GnuPG, tmp_path: Path) -> None:
