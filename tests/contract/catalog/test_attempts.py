@@ -12,9 +12,9 @@ ERROR = {"code": 2015, "errorCode": "2015", "message": "Gone.", "context": {}}
 
 @pytest.fixture
 def tasks(catalog):
-    """Keep three tasks, the second of them made first; the catalogue's tasks."""
+    """Keep three tasks, of which b is the oldest; the catalogue's tasks."""
     with catalog.writing() as tx:
-        for name, second in (("b", 2), ("a", 1), ("c", 3)):
+        for name, second in (("a", 2), ("b", 1), ("c", 3)):
             created = f"2026-01-01T00:00:0{second}.000000Z"
             catalog.tasks.add(tx, Task(id=name, kind="work", status="PENDING", created=created, subject=f"of {name}"))
     return catalog.tasks
@@ -24,9 +24,9 @@ def test_pending_tasks_come_oldest_first(catalog, tasks):
     """What has not ended is listed in the order of creation, begun or not, up to a limit and besides some."""
     with catalog.writing() as tx:
         tasks.claim(tx, "b")
-        assert tasks.pending(tx, 10) == ["a", "b", "c"]
-        assert tasks.pending(tx, 2) == ["a", "b"]
-        assert tasks.pending(tx, 2, {"a"}) == ["b", "c"]
+        assert tasks.pending(tx, 10) == ["b", "a", "c"]
+        assert tasks.pending(tx, 2) == ["b", "a"]
+        assert tasks.pending(tx, 2, {"b"}) == ["a", "c"]
         tasks.end_all_of(tx, "of a", "Gone.", ERROR)
         assert tasks.pending(tx, 10) == ["b", "c"]
 
