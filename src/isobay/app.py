@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # the command line builds everything but the web application,
     from isobay.http.paths import ASGIApp
 
 THREADS = 4
+SLOW_THREADS = 4  # what they do waits for others' servers, and costs this machine little
+SLOW_WAITING = 16
+STREAMS = 100
 
 
 class Isobay(Struct, frozen=True):
@@ -140,6 +143,7 @@ def _end_with_parent() -> None:
 def web_application(built: Isobay) -> ASGIApp:
     """Build the web application over what is built."""
     from isobay.http.application import application
+    from isobay.http.responses import Streams
     from isobay.http.services import Services
     from isobay.http.threads import Threads
     from isobay.telemetry.metrics import Metrics
@@ -154,6 +158,8 @@ def web_application(built: Isobay) -> ASGIApp:
             records=built.records,
             metrics=Metrics(),
             threads=Threads(THREADS),
+            slow_threads=Threads(SLOW_THREADS, SLOW_WAITING),
+            streams=Streams(STREAMS),
             is_ready=built.catalog.answers,
         )
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from isobay.access.administration import seen_by
+from isobay.access.roles import require
 from isobay.catalog import Catalog
-from isobay.errors import NotFoundError
+from isobay.errors import NotFoundError, WrongStateError
 from isobay.model import Activity, Identity, Page, Task
 
 
@@ -20,6 +21,22 @@ class Records:
             task = self._catalog.tasks.get(tx, task_id)
         if task is None or not identity.may_enter(task.environment_id):
             raise NotFoundError.of("tasks", task_id)
+        return task
+
+    def cancel(self, identity: Identity, task_id: str) -> Task:
+        """Ask whoever works on a task to stop. Raises WrongStateError for one that has ended."""
+        require(identity, "write")
+        self.task(identity, task_id)
+        with self._catalog.writing() as tx:
+            is_asked = self._catalog.tasks.cancel(tx, task_id)
+        task = self.task(identity, task_id)
+        if not is_asked:
+            raise WrongStateError(
+                f"The task {task_id!r} has ended with {task.status}; only one that is PENDING can be cancelled.",
+                type="tasks",
+                id=task_id,
+                status=task.status,
+            )
         return task
 
     def activity(self, identity: Identity, limit: int, offset: int) -> Page[Activity]:

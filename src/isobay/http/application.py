@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from isobay import __version__
 from isobay.errors import IsobayError
 from isobay.http import administration, environments, failures, health, isos, tasks
-from isobay.http.endpoint import JSON, handler, options
+from isobay.http.endpoint import JSON, Endpoint, handler, options
 from isobay.http.measured import Measured
 from isobay.http.openapi import document
 from isobay.http.paths import ASGIApp, NormalPaths
@@ -41,14 +41,16 @@ def application(services: Services) -> ASGIApp:
     def page() -> Response[bytes]:
         return Response(described_page(), media_type="text/html")
 
-    allowed: dict[str, list[str]] = {}
+    allowed: dict[str, set[str]] = {}
+    together: dict[tuple[str, str], list[Endpoint]] = {}
     for each in ENDPOINTS:
-        allowed.setdefault(each.path, ["OPTIONS"]).extend(["GET", "HEAD"] if each.method == "GET" else [each.method])
+        allowed.setdefault(each.path, {"OPTIONS"}).update(["GET", "HEAD"] if each.method == "GET" else [each.method])
+        together.setdefault((each.method, each.path), []).append(each)
     app = Litestar(
         [
             # First: Litestar makes an OPTIONS of its own for a path that has none, from its first method alone.
             *(options(*each) for each in allowed.items()),
-            *(handler(each) for each in ENDPOINTS),
+            *map(handler, together.values()),
             health.healthz,
             health.readyz,
             health.metrics,

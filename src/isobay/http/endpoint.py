@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -14,7 +14,10 @@ from msgspec import Struct
 
 from isobay.access import Right, Visit
 from isobay.catalog import NotRememberedError, without_waiting
+from isobay.errors import InvalidFieldsError, UnknownOperationError
+from isobay.http.fields import read_query
 from isobay.http.paths import ROOT
+from isobay.http.responses import EventStream, Look, Whole
 from isobay.http.threads import Threads
 from isobay.model import Identity
 
@@ -45,19 +48,21 @@ class Call(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """An answer: a value for JSON, or bytes in pieces."""
+    """An answer: a value for JSON, bytes in pieces, or events, for which ``look`` is called again and again."""
 
     body: Any = None
     status: int = 200
     stream: Generator[bytes] | None = None
+    look: Look | None = None
     media_type: str = JSON
     headers: dict[str, str] = {}
 
 
 class Described(Struct, frozen=True):
-    """What is said of an endpoint. ``returns`` is the type inside ``data``.
+    """What is said of an endpoint. ``returns`` is the type inside ``data``, ``is_task`` that a task is beside it.
 
     ``recalled``: often asked, and often remembered. It is answered without the way to a thread if it is.
+    ``slow``: it waits for others' servers, and has threads of its own to do so.
     """
 
     operation_id: str
@@ -71,17 +76,20 @@ class Described(Struct, frozen=True):
     errors: tuple[int, ...] = ()
     media_type: str = JSON
     wrapped: bool = True
+    is_task: bool = False
     recalled: bool = False
+    slow: bool = False
 
 
 Function = Callable[[Call], Reply]
 
 
 class Endpoint(Struct, frozen=True):
-    """A function with its place in the API."""
+    """A function with its place in the API. ``operation`` is the query's, which tells several of one path apart."""
 
     method: Method
     path: str
+    operation: str
     function: Function
     described: Described
 
@@ -93,22 +101,24 @@ class Endpoints:
         self._tag = tag
         self.all: list[Endpoint] = []
 
-    def add(self, method: Method, path: str, summary: str, **described: Any) -> Callable[[Function], Function]:
-        """Make a function the endpoint of a method and a path below the root."""
+    def add(
+        self, method: Method, path: str, summary: str, operation: str = "", **described: Any
+    ) -> Callable[[Function], Function]:
+        """Make a function the endpoint of a method and a path below the root, or of one operation there."""
 
         def decorate(function: Function) -> Function:
             what = Described(operation_id=function.__name__, summary=summary, tag=self._tag, **described)
-            self.all.append(Endpoint(method, path, function, what))
+            self.all.append(Endpoint(method, path, operation, function, what))
             return function
 
         return decorate
 
 
-def handler(endpoint: Endpoint) -> HTTPRouteHandler:
-    """The Litestar handler that reads a request, runs the function in a thread, and writes its reply."""
-    function = endpoint.function
-    has_body = endpoint.method != "GET"
-    recalled = endpoint.described.recalled
+def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
+    """The Litestar handler of one method and path: it reads a request and runs the function in a thread."""
+    first = endpoints[0]
+    choose = _chooser(endpoints)
+    has_body = first.method != "GET"
 
     async def handle(request: Request[Any, Any, Any]) -> LitestarASGIApp:
         services: Services = request.app.state.services
@@ -119,10 +129,14 @@ def handler(endpoint: Endpoint) -> HTTPRouteHandler:
             query=request.scope["query_string"],
             body=await request.body() if has_body else b"",
         )
-        answered = _recall(function, call) if recalled else None
+        function, described = choose(call.query)
+        answered = _recall(function, call) if described.recalled else None
         if answered is None:
-            answered = await services.threads.run(_run, function, call)
+            threads = services.slow_threads if described.slow else services.threads
+            answered = await threads.run(_run, function, call)
         reply, content = answered
+        if reply.look is not None:
+            return EventStream(reply.look, services.threads, services.streams)
         if reply.stream is not None:
             pieces = _pieces(reply.stream, services.threads)
             stream = Stream(pieces, status_code=reply.status, media_type=reply.media_type, headers=reply.headers)
@@ -130,36 +144,50 @@ def handler(endpoint: Endpoint) -> HTTPRouteHandler:
         return Whole(content, reply.status, reply.media_type, reply.headers)
 
     return HTTPRouteHandler(
-        path=ROOT + endpoint.path,
-        http_method=endpoint.method,
-        name=f"{endpoint.method} {endpoint.path}",
+        path=ROOT + first.path,
+        http_method=first.method,
+        name=f"{first.method} {first.path}",
         status_code=200,  # the reply's own status is sent; Litestar only checks this one
     )(handle)
 
 
-def options(path: str, methods: list[str]) -> HTTPRouteHandler:
+def _chooser(endpoints: Sequence[Endpoint]) -> Callable[[bytes], tuple[Function, Described]]:
+    """What finds the function that a query means."""
+    known = {each.operation: (each.function, each.described) for each in endpoints}
+    unknown = (_refusal([name for name in known if name], "" in known), endpoints[0].described)
+    if known.keys() == {""}:
+        only = known[""]
+        return lambda _query: only
+
+    def choose(query: bytes) -> tuple[Function, Described]:
+        given = [value for name, value in read_query(query) if name == "operation"]
+        if len(given) > 1:
+            raise InvalidFieldsError({"operation": "is given twice"})
+        return known.get(given[0] if given else "", unknown)
+
+    return choose
+
+
+def _refusal(operations: list[str], has_plain: bool) -> Function:
+    there = ", ".join(f"operation={name}" for name in operations)
+    plain = ", or none" if has_plain else ""
+
+    def refuse(call: Call) -> Reply:
+        call.identity()
+        raise UnknownOperationError(
+            f"The query names no operation that there is here. There is {there}{plain}.", operations=operations
+        )
+
+    return refuse
+
+
+def options(path: str, methods: Iterable[str]) -> HTTPRouteHandler:
     """The handler of OPTIONS for a path: Litestar's own names the methods of one handler, not of the path."""
 
     async def answer() -> LitestarASGIApp:
         return Whole(b"", 204, JSON, {"Allow": ", ".join(sorted(methods))})
 
     return HTTPRouteHandler(path=ROOT + path, http_method="OPTIONS", name=f"OPTIONS {path}", status_code=200)(answer)
-
-
-class Whole:
-    """A response whose body is there: Litestar's own costs four times as much, most of it for cookies and such."""
-
-    def __init__(self, body: bytes, status: int, media_type: str, headers: dict[str, str]) -> None:
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        if status != 204:
-            encoded += [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body))]
-        self._body = body
-        self._start = {"type": "http.response.start", "status": status, "headers": encoded}
-
-    async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
-        """Send it."""
-        await send(self._start)
-        await send({"type": "http.response.body", "body": self._body})
 
 
 def _secret(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -179,7 +207,7 @@ def _recall(function: Function, call: Call) -> tuple[Reply, bytes] | None:
 
 def _run(function: Function, call: Call) -> tuple[Reply, bytes]:
     reply = function(call)
-    if reply.stream is not None or reply.body is None:
+    if reply.body is None:
         return reply, b""
     return reply, reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
 

@@ -15,7 +15,8 @@ from isobay.errors import (
     NotFoundError,
     TooLargeError,
 )
-from isobay.http.endpoint import JSON, Whole
+from isobay.http.endpoint import JSON
+from isobay.http.responses import Whole
 from isobay.telemetry import logs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from isobay.access import require
+from isobay.access import Visit, require
 from isobay.catalog import FILTER_FIELDS
 from isobay.errors import InvalidFieldsError
 from isobay.http.endpoint import Call, Endpoints, Reply
@@ -12,7 +12,7 @@ from isobay.http.environments import ENVIRONMENT, environment_parameters
 from isobay.http.fields import given_fields, read_body, read_query
 from isobay.http.lists import TEXT, ListOf
 from isobay.http.tasks import started
-from isobay.model import Iso, IsoEdit, IsoFile
+from isobay.model import Iso, IsoEdit, IsoFile, NewIso
 
 ISO_ERRORS = (400, 401, 403, 404)
 MAX_FILES = 10_000
@@ -64,6 +64,24 @@ def get_iso(call: Call) -> Reply:
 
 
 @endpoints.add(
+    "POST",
+    f"{ENVIRONMENT}/isos",
+    "Import an ISO from a URL",
+    returns=Iso,
+    body=NewIso,
+    parameters=environment_parameters(),
+    errors=(*ISO_ERRORS, 409, 507),
+    is_task=True,
+)
+def import_iso(call: Call) -> Reply:
+    """Answers with the task that brings it, and the ISO, which is not ready yet."""
+    here = call.visit("write")
+    iso, task = here.engine.import_iso(here.place, read_body(call.body, NewIso))
+    _record(call, here, "iso.import", iso)
+    return Reply(started(task, iso))
+
+
+@endpoints.add(
     "PUT",
     f"{ENVIRONMENT}/isos/{{iso_id:str}}",
     "Change an ISO's name, description, OS type, flags or visibility",
@@ -88,6 +106,24 @@ def edit_iso(call: Call) -> Reply:
         changed=given_fields(edit),
     )
     return Reply({"data": iso})
+
+
+@endpoints.add(
+    "POST",
+    f"{ENVIRONMENT}/isos/{{iso_id:str}}",
+    "Let a failed import go on from where it stopped",
+    operation="retry",
+    returns=Iso,
+    parameters=environment_parameters("iso_id"),
+    errors=(*ISO_ERRORS, 409),
+    is_task=True,
+)
+def retry_iso(call: Call) -> Reply:
+    """Answers with the new task, and the ISO."""
+    here = call.visit("write")
+    iso, task = here.engine.retry_iso(here.place, call.path["iso_id"])
+    _record(call, here, "iso.retry", iso)
+    return Reply(started(task, iso))
 
 
 @endpoints.add(
@@ -148,6 +184,18 @@ def get_iso_file(call: Call) -> Reply:
         "X-Content-Type-Options": "nosniff",
     }
     return Reply(stream=content.chunks, media_type=OCTETS, headers=headers)
+
+
+def _record(call: Call, here: Visit, operation: str, iso: Iso) -> None:
+    # The ISO's own URL, which is without credentials; the one that was sent may have some.
+    call.services.door.record(
+        here.identity,
+        operation,
+        environment_id=here.place.environment_id,
+        object_id=iso.id,
+        name=iso.name,
+        url=iso.source_url,
+    )
 
 
 def _inner_path(call: Call) -> str:

@@ -17,8 +17,10 @@ _SAID = {
     401: "No key, or one that nobody has.",
     403: "A known key without the right.",
     404: "Missing, or not to be seen with this key.",
-    409: "The name or code is taken.",
+    409: "The name is taken, or what is there does not allow it.",
     413: "The body is larger than the limit.",
+    503: "More of this is going on than isobay does at once.",
+    507: "The disk has no room.",
 }
 _ERROR = {
     "type": "object",
@@ -48,9 +50,12 @@ _STARTED = {
         "taskStatus": {"type": "string", "enum": ["PENDING", "SUCCESS", "FAILED"]},
     },
 }
+_NO_SIGNATURE: dict[str, Any] = {"properties": {"signatureUrl": {"const": ""}}}
+_SUMS_FILE: dict[str, Any] = {"required": ["checksumUrl"], "properties": {"checksumUrl": {"minLength": 1}}}
 # What the rooms below demand of fields together, and a struct cannot say.
 _RULES: dict[str, dict[str, Any]] = {
     "IsoEdit": {"not": {"required": ["visibility", "availablePublicly"]}},
+    "NewIso": {"if": _NO_SIGNATURE, "else": _SUMS_FILE},
     "KeyRequest": {
         "if": {"properties": {"role": {"const": "administrator"}}},
         "then": {"properties": {"environments": {"maxItems": 0}}},
@@ -72,9 +77,12 @@ def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
         schemas[kind.__name__]["additionalProperties"] = False
     for name, rule in _RULES.items():
         schemas[name] |= rule
-    paths: dict[str, dict[str, Any]] = {}
+    together: dict[tuple[str, str], list[Endpoint]] = {}
     for each in endpoints:
-        paths.setdefault(ROOT + each.path.replace(":str}", "}"), {})[each.method.lower()] = _operation(each)
+        together.setdefault((ROOT + each.path.replace(":str}", "}"), each.method.lower()), []).append(each)
+    paths: dict[str, dict[str, Any]] = {}
+    for (path, method), several in together.items():
+        paths.setdefault(path, {})[method] = _operation(several)
     return {
         "openapi": "3.1.0",
         "info": {"title": "isobay", "version": version, "description": _DESCRIPTION},
@@ -88,37 +96,54 @@ def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    said = endpoint.described
-    errors = {*said.errors, *([413] if said.body else [])}
+def _operation(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    first = endpoints[0].described
+    errors = {status for each in endpoints for status in each.described.errors} | ({413} if first.body else set())
     operation: dict[str, Any] = {
-        "operationId": said.operation_id,
-        "summary": said.summary,
-        "description": (endpoint.function.__doc__ or "").strip(),
-        "tags": [said.tag],
-        "parameters": list(said.parameters),
+        "operationId": first.operation_id,
+        "summary": "; ".join(each.described.summary for each in endpoints),
+        "description": " ".join(_description(each) for each in endpoints),
+        "tags": [first.tag],
+        "parameters": [*first.parameters, *_operations(endpoints)],
         "responses": {
-            str(said.status): _success(endpoint),
+            str(first.status): _success(endpoints),
             **{str(status): _failure(status) for status in sorted(errors)},
         },
     }
-    if said.body:
-        schema = {"$ref": _REF.format(name=said.body.__name__)}
+    if first.body:
+        schema = {"$ref": _REF.format(name=first.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
     return operation
+
+
+def _description(endpoint: Endpoint) -> str:
+    said = (endpoint.function.__doc__ or "").strip()
+    return f"operation={endpoint.operation}: {said}" if endpoint.operation else said
+
+
+def _operations(endpoints: Sequence[Endpoint]) -> list[dict[str, Any]]:
+    names = [each.operation for each in endpoints if each.operation]
+    if not names:
+        return []
+    is_required = len(names) == len(endpoints)
+    said = "What to do." if is_required else "What to do instead."
+    schema = {"type": "string", "enum": names}
+    return [{"name": "operation", "in": "query", "required": is_required, "schema": schema, "description": said}]
 
 
 def _failure(status: int) -> dict[str, Any]:
     return {"description": _SAID[status], "content": {JSON: {"schema": {"$ref": _REF.format(name="Errors")}}}}
 
 
-def _success(endpoint: Endpoint) -> dict[str, Any]:
-    said = endpoint.described
+def _success(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    said = endpoints[0].described
     if said.status == 204:
         return {"description": "Done; there is nothing to say."}
     if said.media_type != JSON:
         return {"description": "The bytes.", "content": {said.media_type: {}}}
-    return {"description": "The answer.", "content": {JSON: {"schema": _envelope(endpoint)}}}
+    envelopes = [_envelope(each) for each in endpoints]
+    schema = {"anyOf": envelopes} if len(envelopes) > 1 else envelopes[0]
+    return {"description": "The answer.", "content": {JSON: {"schema": schema}}}
 
 
 def _envelope(endpoint: Endpoint) -> dict[str, Any]:
@@ -127,7 +152,8 @@ def _envelope(endpoint: Endpoint) -> dict[str, Any]:
         return {"$ref": _REF.format(name="Started")}
     item = {"$ref": _REF.format(name=said.returns.__name__)}
     if not said.many:
-        return {"type": "object", "required": ["data"], "properties": {"data": item}}
+        envelope = {"type": "object", "required": ["data"], "properties": {"data": item}}
+        return {"allOf": [{"$ref": _REF.format(name="Started")}, envelope]} if said.is_task else envelope
     return {
         "type": "object",
         "required": ["data", "metadata"],

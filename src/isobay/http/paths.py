@@ -29,6 +29,8 @@ def normal(path: str) -> str:
     for position in (2, 5, 7, 8):
         if position < len(parts) and (position == 2 or parts[2] == "services"):
             parts[position] = parts[position].lower()
+    if parts[2] == "tasks" and len(parts) > 4:
+        parts[4] = parts[4].lower()
     if parts[2] == "services" and len(parts) > 3 and parts[3].lower() == "connections":
         parts[3] = "connections"
     return "/".join(parts)
@@ -61,7 +63,10 @@ class NormalPaths:
         scope = {**asked, "method": "GET"}  # the server's own still says HEAD: it then sends no body
 
         async def without_body(message: dict[str, Any]) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+            # Whole at once: the server then says that the caller left, which ends a stream, however long it were.
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
 
         await self._app(scope, receive, without_body)
         asked["route_handler"] = scope.get("route_handler")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from isobay.access import Connections, Door, Environments, KeyRing, Records
+from isobay.http.responses import Streams
 from isobay.http.threads import Threads
 from isobay.settings import Settings
 from isobay.telemetry.metrics import Metrics
@@ -23,4 +24,6 @@ class Services(Struct, frozen=True):
     records: Records
     metrics: Metrics
     threads: Threads
+    slow_threads: Threads
+    streams: Streams
     is_ready: Callable[[], bool]

@@ -90,12 +90,13 @@ def test_what_is_not_there_says_so(service: Service):
     ):
         said = client.get(path)
         assert (said.status_code, said.json()["errors"][0]["code"]) == (404, 4001)
-    said = client.post(f"{SEED}/isos", json={})
+    said = client.post(f"{SEED}/zones", json={})
     assert (said.status_code, said.json()["errors"][0]["code"]) == (405, 4002)
     assert set(said.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
     assert set(client.options(f"{SEED}/isos/x").headers["allow"].split(", ")) == {
         "GET",
         "HEAD",
+        "POST",
         "PUT",
         "DELETE",
         "OPTIONS",

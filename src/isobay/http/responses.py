@@ -1,0 +1,135 @@
+"""What is sent: an answer that is there whole, and one that goes on while something happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from hashlib import sha256
+from time import monotonic
+from typing import Any
+
+from msgspec import Struct
+
+from isobay.errors import IsobayError, UnavailableError
+from isobay.http.threads import Threads
+
+EVENT_STREAM = "text/event-stream"
+LOOK_SECONDS = 0.5
+HEARTBEAT_SECONDS = 15
+
+
+class Whole:
+    """A response whose body is there: Litestar's own costs four times as much, most of it for cookies and such."""
+
+    def __init__(self, body: bytes, status: int, media_type: str, headers: dict[str, str]) -> None:
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        if status != 204:
+            encoded += [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body))]
+        self._body = body
+        self._start = {"type": "http.response.start", "status": status, "headers": encoded}
+
+    async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
+        """Send it."""
+        await send(self._start)
+        await send({"type": "http.response.body", "body": self._body})
+
+
+class Event(Struct, frozen=True):
+    """What is now: ``data`` is one line. The last event says that nothing will change any more."""
+
+    name: str
+    data: bytes
+    is_last: bool
+
+    @property
+    def id(self) -> bytes:
+        """The same for the same event, from whichever process it comes."""
+        return sha256(self.data).hexdigest()[:16].encode()
+
+    def written(self) -> bytes:
+        """The event as the WHATWG's HTML standard has it, 9.2.6."""
+        return b"id: %b\nevent: %b\ndata: %b\n\n" % (self.id, self.name.encode(), self.data)
+
+
+Look = Callable[[], Event]
+
+
+class Streams:
+    """The streams of events that this process writes now, with a limit: each looks again and again."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+        self._limit = limit
+
+    def __enter__(self) -> None:
+        """Take one of the places. Raises UnavailableError when all are taken."""
+        if not self._free:
+            raise UnavailableError(
+                f"isobay writes {self._limit} streams of events, and begins no more. "
+                "Ask for the object itself now and then, or try again when others have ended.",
+                limit=self._limit,
+            )
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        """Give the place back."""
+        self._free += 1
+
+
+class EventStream:
+    """Server-sent events: what is now, and again whenever it changed, until the last or until the caller goes away.
+
+    No thread is held between two looks. A caller that comes back says in ``Last-Event-ID`` what it knows.
+    """
+
+    def __init__(self, look: Look, threads: Threads, streams: Streams) -> None:
+        self._look = look
+        self._threads = threads
+        self._streams = streams
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send them. What the first look raises is raised, and answered like any failure."""
+        with self._streams:
+            event = await self._threads.run(self._look)
+            known = dict(scope["headers"]).get(b"last-event-id", b"")
+            if event.is_last and event.id == known:
+                await Whole(b"", 204, "", {})(scope, receive, send)  # what tells an EventSource to stay away
+                return
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            left = asyncio.ensure_future(_left(receive))
+            try:
+                await self._follow(event, known, left, send)
+            finally:
+                left.cancel()
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _follow(self, event: Event, known: bytes, left: asyncio.Future[None], send: Any) -> None:
+        written = 0.0
+        while not left.done():
+            piece = b""
+            if event.id != known:
+                known, piece = event.id, event.written()
+            elif monotonic() - written >= HEARTBEAT_SECONDS:
+                piece = b":\n\n"  # a comment: proxies cut connections that are silent
+            if piece:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                written = monotonic()
+            if event.is_last:
+                return
+            await asyncio.wait([left], timeout=LOOK_SECONDS)
+            try:
+                event = await self._threads.run(self._look)
+            except IsobayError:
+                return  # the status is sent long ago; who connects again is told why by another
+
+
+_HEADERS = [
+    (b"content-type", EVENT_STREAM.encode()),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would keep events back until it has a page of them
+]
+
+
+async def _left(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
