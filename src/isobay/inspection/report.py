@@ -79,10 +79,10 @@ def report_on(image: Image, rules: Rules) -> Report:
     return Report(
         size=image.size,
         volume_size=image.volume_size,
-        volume_label=_readable(_label(image)),
-        system_id=_readable(medium.system_id),
-        publisher_id=_readable(medium.publisher_id),
-        application_id=_readable(medium.application_id),
+        volume_label=readable(_label(image)),
+        system_id=readable(medium.system_id),
+        publisher_id=readable(medium.publisher_id),
+        application_id=readable(medium.application_id),
         formats=image.formats,
         bootable=image.bootable,
         boot_modes=image.boot_modes,
@@ -99,7 +99,7 @@ def _label(image: Image) -> str:
     return image.udf.volume_id if image.udf else ""
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """What an image says, without what would move a terminal's cursor or end a database's text."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text[:TEXT_LENGTH])
 
@@ -114,13 +114,13 @@ def _boot_entries(image: Image) -> tuple[BootEntry, ...]:
 
 def _system(found: Detection) -> System:
     return System(
-        id=_readable(found.os_id),
-        short_id=_readable(found.short_id),
-        name=_readable(found.name),
-        version=_readable(found.version),
-        variant=_readable(found.variant),
+        id=readable(found.os_id),
+        short_id=readable(found.short_id),
+        name=readable(found.name),
+        version=readable(found.version),
+        variant=readable(found.variant),
         live=found.live,
         installer=found.installer,
-        evidence=tuple(_readable(sentence) for sentence in found.evidence),
+        evidence=tuple(readable(sentence) for sentence in found.evidence),
         matches=tuple(match.system.short_id for match in found.matches),
     )

@@ -55,9 +55,7 @@ class Client:
     ``max_requests`` bounds all it asks, redirects too; 0 is no bound. ``hops`` are the redirects of the last ``get``.
     """
 
-    def __init__(
-        self, network: Network, halted: Callable[[], bool] = lambda: False, max_requests: int = 0
-    ) -> None:
+    def __init__(self, network: Network, halted: Callable[[], bool] = lambda: False, max_requests: int = 0) -> None:
         self._network = network
         self._halted = halted
         self._max_requests = max_requests
@@ -133,6 +131,7 @@ class Client:
         self._failure = None
         self._host = url.host
         curl.setopt(pycurl.URL, url.request)
+        curl.unsetopt(pycurl.HTTPHEADER)  # an empty list would leave the last request's, its Range too
         curl.setopt(pycurl.HTTPHEADER, list(headers))
         self._log_in(url)
         curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from contextlib import suppress
 
 from isobay.errors import FetchError
@@ -11,15 +10,16 @@ from isobay.transfer.client import Client
 from isobay.transfer.url import SourceUrl
 
 HEAD = 256 << 10  # descriptors, the root directory and mostly the boot catalogue: what every question begins with
-BLOCK = 96 << 10
-CACHED_BLOCKS = 128
-REQUEST_SECONDS = 60.0
+AHEAD = 128 << 10  # requests cost more than bytes, and what belongs together mostly lies one behind the other
+KEPT_PIECES = 64
+REQUEST_SECONDS = 10.0
 
 
 class RemoteFile:
     """``read_at`` over HTTP (RFC 9110 14). Its first request is made when it is opened.
 
-    ``max_requests`` and ``max_bytes`` bound what reading costs; 0 is no bound. Beyond them FetchError.
+    Redirects are followed once: later requests go to where they led. ``max_requests``, without the redirects, and
+    ``max_bytes`` bound what reading costs; 0 is no bound. Beyond them FetchError with the reason ``budget``.
     """
 
     def __init__(self, client: Client, url: SourceUrl, max_requests: int = 0, max_bytes: int = 0) -> None:
@@ -27,16 +27,18 @@ class RemoteFile:
         self._url = url
         self._max_requests = max_requests
         self._max_bytes = max_bytes
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._requests = 0
         self._bytes = 0
-        self._head, self.answer = self._fetch(0, HEAD)
+        self.head, self.answer = self._fetch(0, HEAD)
+        self._url = self.answer.url
+        self._pieces = [(0, self.head)]
         self._version = self.answer.version()
 
     @property
     def size(self) -> int:
         """The file's size in bytes; -1 where the server does not say."""
-        return self.answer.length
+        length = self.answer.length
+        return len(self.head) if length < 0 and len(self.head) < HEAD else length
 
     @property
     def has_ranges(self) -> bool:
@@ -56,21 +58,14 @@ class RemoteFile:
         return bytes(found[:size])
 
     def _at(self, offset: int, end: int) -> bytes:
-        if offset < len(self._head):
-            return self._head[offset:]
-        number, start = divmod(offset, BLOCK)
-        block = self._blocks.get(number)
-        if block is None:
-            first = number * BLOCK
-            # One request for all that is wanted, and not less than a block: requests cost more than bytes.
-            block = self._part(first, max(min(end - first, 2 * BLOCK), BLOCK))
-            for index in range(0, len(block), BLOCK):
-                self._blocks[number + index // BLOCK] = block[index : index + BLOCK]
-            while len(self._blocks) > CACHED_BLOCKS:
-                self._blocks.popitem(last=False)
-        else:
-            self._blocks.move_to_end(number)
-        return block[start:]
+        for start, piece in self._pieces:
+            if start <= offset < start + len(piece):
+                return piece[offset - start :]
+        piece = self._part(offset, max(min(end - offset, 2 * AHEAD), AHEAD))
+        self._pieces.append((offset, piece))
+        if len(self._pieces) > KEPT_PIECES:
+            del self._pieces[1]  # the head is asked for most
+        return piece
 
     def _part(self, offset: int, size: int) -> bytes:
         if not self.has_ranges:
