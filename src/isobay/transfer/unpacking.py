@@ -25,6 +25,9 @@ HEAD_BYTES = 10
 MAX_PIECE_BYTES = 1 << 20
 XZ_MEMORY_BYTES = 256 << 20  # xz -9 needs 65 MiB
 ZSTD_WINDOW_LOG = 27  # 128 MiB: what `zstd --decompress` takes without an option
+# A member costs far more to begin than to go on with: without a bound, a file of nothing but members takes days.
+MANY_MEMBERS = 100_000
+_MEAN_MEMBER_BYTES = 1 << 10  # bgzip's have 64 KiB
 _XZ_PADDING = 4  # The .xz File Format 1.2.1, 2.2
 # A member's end copies what follows it; from a large input, many small members would copy it many times.
 _SLICE_BYTES = 64 << 10
@@ -81,6 +84,8 @@ class Unpacker:
         self._zeros_between = zeros_between
         self._zeros = 0
         self._read = 0
+        self._given = 0
+        self._members = 1
         self._member: _Member | None = new_member()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -106,18 +111,25 @@ class Unpacker:
                 data = self._after_zeros(data)
                 if not data:
                     return
-                member = self._member = self._new_member()
+                member = self._member = self._next_member()
             try:
                 piece = member.decompress(data, MAX_PIECE_BYTES)
             # bz2 raises OSError and ValueError, each of the others its own.
             except (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, ValueError, EOFError) as error:
                 raise self._damaged(f"near its byte {self._read} the unpacker says: {error}") from error
             data = b""
+            self._given += len(piece)
             if piece:
                 yield piece
             if member.eof:
                 data = member.unused_data
                 self._member = None
+
+    def _next_member(self) -> _Member:
+        self._members += 1
+        if self._members > MANY_MEMBERS + self._given // _MEAN_MEMBER_BYTES:
+            raise self._damaged(f"it is made of {self._members} parts that hold next to nothing")
+        return self._new_member()
 
     def _after_zeros(self, data: bytes) -> bytes:
         if not self._zeros_between:

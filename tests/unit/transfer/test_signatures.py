@@ -148,6 +148,7 @@ def test_what_stands_outside_the_signed_text_is_dropped(gpg: GnuPG, tmp_path: Pa
         clear + EVIL,
         EVIL + b"\n" + clear + b"-----BEGIN PGP SIGNED MESSAGE-----\n\n" + EVIL,
         b"\xef\xbb\xbf" + EVIL + clear,
+        b"-----BEGIN PGP SIGNATURE-----\n" + EVIL + clear,
     ):
         signed = verify_sums(smuggled, None, keys)
         assert find_checksum(signed.data, "image-a.iso").hexdigest == "a" * 64

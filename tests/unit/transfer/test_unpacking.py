@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isobay.errors import ImageError
-from isobay.transfer.unpacking import HEAD_BYTES, MAX_PIECE_BYTES, Unpacker, unpacker_for
+from isobay.transfer.unpacking import HEAD_BYTES, MANY_MEMBERS, MAX_PIECE_BYTES, Unpacker, unpacker_for
 from servers import leave_out
 
 if sys.version_info >= (3, 14):
@@ -170,6 +170,15 @@ def test_damage_is_an_error(kind: str) -> None:
         with pytest.raises(ImageError, match=f"The {kind} archive cannot be unpacked") as caught:
             unpacked(damaged)
         assert caught.value.context["reason"] == "damaged-archive"
+
+
+def test_a_file_of_nothing_but_members_is_refused() -> None:
+    """Very many members are taken where they hold something, and refused where they are empty."""
+    empty = gzip.compress(b"")
+    full = gzip.compress(bytes(1 << 20))
+    assert len(unpacked(full + empty * MANY_MEMBERS)) == 1 << 20
+    with pytest.raises(ImageError, match="parts that hold next to nothing"):
+        unpacked(empty * (MANY_MEMBERS + 1))
 
 
 def test_xz_padding_must_be_whole() -> None:
