@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from multiprocessing import parent_process
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ from isobay.engines.interface import Engine
 from isobay.engines.local import KIND, Adder, Importer, Imports, LocalEngine, OsTypes, Quota, Tools
 from isobay.errors import SettingsError
 from isobay.inspection import RulesShelf
+from isobay.inspection.doctor import Doctor
 from isobay.objects import DiskObjects
+from isobay.osdetect import Rules
 from isobay.settings import Settings
 from isobay.tasks import Runner, open_delivery
 from isobay.transfer.client import Network
@@ -80,16 +83,16 @@ def build(settings: Settings) -> Isobay:
     os_types = OsTypes(rules)
     quota = Quota(settings.environment_isos, settings.environment_bytes)
     imports = Imports(catalog, objects, os_types, delivery, seal, network.guard, quota)
-    engines: dict[str, Engine] = {"local": LocalEngine(catalog, objects, os_types, imports)}
+    doctor = Doctor(network, rules.rules, settings.max_iso_bytes)
+    engines: dict[str, Engine] = {"local": LocalEngine(catalog, objects, os_types, imports, quota, doctor)}
     door = Door(catalog, engines)
-    patience = Patience(settings.fetch_retries, settings.fetch_retry_seconds, settings.fetch_hours * 3600)
     tools = Tools(
         objects=objects,
         catalog=catalog,
         rules=rules,
         os_types=os_types,
         network=network,
-        patience=patience,
+        patience=Patience(settings.fetch_retries, settings.fetch_retry_seconds, settings.fetch_hours * 3600),
         quota=quota,
         limit=settings.max_iso_bytes,
         signing_keys=settings.signing_keys,
@@ -108,6 +111,11 @@ def build(settings: Settings) -> Isobay:
         records=Records(catalog),
         first_key=furnish(catalog, settings.admin_key),
     )
+
+
+def build_doctor(settings: Settings, rules: Callable[[], Rules]) -> Doctor:
+    """Build what looks at URLs, for a command that has no catalogue. Raises SettingsError."""
+    return Doctor(_network(settings), rules, settings.max_iso_bytes)
 
 
 def _network(settings: Settings) -> Network:

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from isobay.catalog import Place
+from isobay.inspection.diagnosis import Diagnosis
 from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
 
 
@@ -49,6 +50,9 @@ class Engine(Protocol):
 
     def retry_iso(self, place: Place, iso_id: str) -> tuple[Iso, Task]:
         """Let a failed import of the place's own environment go on. Raises WrongStateError for any other ISO."""
+
+    def inspect_url(self, place: Place, url: str, checksum_url: str = "") -> Diagnosis:
+        """Say what importing a URL into the place would meet; nothing is kept. Raises InvalidFieldsError for no URL."""
 
     def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:
         """Delete an ISO of the place's own environment."""

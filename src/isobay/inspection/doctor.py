@@ -39,10 +39,13 @@ class Doctor:
         self._limit = limit
         self._free = BoundedSemaphore(AT_ONCE)
 
-    def examine(self, url: str, *, checksum_url: str = "", room: int = -1, quota_left: int = -1) -> Diagnosis:
+    def examine(
+        self, url: str, *, checksum_url: str = "", room: int = -1, quota_left: int = -1, full: str = ""
+    ) -> Diagnosis:
         """Look at a URL from afar: at most eight requests, about 1 MiB and half a minute. Nothing is kept.
 
         ``room`` and ``quota_left`` are the bytes that may still come; -1 is no bound, or none that is known.
+        ``full`` is a sentence on why the environment takes no more ISOs at all, empty where it does.
         What the network does is told, never raised. Raises InvalidFieldsError for what is no URL,
         UnavailableError while others are looked at, RulesError.
         """
@@ -55,7 +58,8 @@ class Doctor:
             with Client(self._network, lambda: monotonic() > ends, MAX_REQUESTS) as client:
                 examination = _Examination(client, source, sums)
                 examination.addresses(self._network)
-                examination.answer(self._rules(), self._limit, room, quota_left)
+                examination.fullness(full)
+                examination.answer(self._rules(), self._limit, room, -1 if full else quota_left)
                 return examination.diagnosis()
         finally:
             self._free.release()
@@ -94,6 +98,11 @@ class _Examination:
         """Look the name up."""
         self._facts["addresses"], found = resolved(network, self._url)
         self._findings += found
+
+    def fullness(self, full: str) -> None:
+        """Pass on why no more ISOs are taken."""
+        if full:
+            self._say("quota", "problem", full)
 
     def answer(self, rules: Rules, limit: int, room: int, quota_left: int) -> None:
         """Ask the server, as far as it answers."""

@@ -16,15 +16,19 @@ from isobay.clock import utc_now
 from isobay.engines.interface import Content
 from isobay.engines.local.importing import Imports
 from isobay.engines.local.os_types import OsTypes
+from isobay.engines.local.quota import Quota
 from isobay.errors import (
     CancelledError,
     ForbiddenError,
     InvalidFieldsError,
     NotFoundError,
+    QuotaError,
     StorageError,
     WrongStateError,
 )
 from isobay.image import Entry, Image, open_image
+from isobay.inspection.diagnosis import Diagnosis
+from isobay.inspection.doctor import Doctor
 from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
 from isobay.objects import Objects
 from isobay.telemetry import logs
@@ -33,11 +37,15 @@ from isobay.telemetry import logs
 class LocalEngine:
     """``Engine`` over the catalogue and the objects on disk."""
 
-    def __init__(self, catalog: Catalog, objects: Objects, os_types: OsTypes, imports: Imports) -> None:
+    def __init__(
+        self, catalog: Catalog, objects: Objects, os_types: OsTypes, imports: Imports, quota: Quota, doctor: Doctor
+    ) -> None:
         self._catalog = catalog
         self._objects = objects
         self._os_types = os_types
         self._imports = imports
+        self._quota = quota
+        self._doctor = doctor
 
     def zones(self, place: Place) -> list[Zone]:
         """The zones of the place's connection."""
@@ -83,6 +91,18 @@ class LocalEngine:
             iso, task = self._imports.retry(tx, place, kept)
         self._imports.send(task)
         return iso, task
+
+    def inspect_url(self, place: Place, url: str, checksum_url: str = "") -> Diagnosis:
+        """Say what importing a URL into the place would meet. See ``Doctor.examine``."""
+        full = ""
+        with self._catalog.reading() as tx:
+            left = self._quota.left(self._catalog, tx, place.environment_id)
+            try:
+                self._quota.check_new(self._catalog, tx, place.environment_id)
+            except QuotaError as error:
+                full = error.message
+        room = self._objects.room()
+        return self._doctor.examine(url, checksum_url=checksum_url, room=room, quota_left=left, full=full)
 
     def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:  # noqa: ARG002 -- the seam's
         """Delete an ISO of the place's own environment. The row goes first: a sweep finds bytes, never a row."""
