@@ -7,6 +7,8 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,21 @@ class CommandLine:
             os.write(ours, answer.encode())
             shown = _all_of(ours)
             return process.wait(SECONDS), shown
+
+    @contextmanager
+    def begun(self, *arguments: str | Path, until: str) -> Iterator[subprocess.Popen[str]]:
+        """Run with both outputs into pipes, inside the block from when standard error has said a word."""
+        with subprocess.Popen(
+            self.command(*arguments),
+            encoding="utf-8",
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stderr
+            assert any(until in line for line in process.stderr), f"ended without saying {until!r}"
+            yield process
 
     def command(self, *arguments: str | Path) -> list[str]:
         """The words that start it."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from command_line import CommandLine
 
 from servers import leave_out
+from sources import Nginx, nginx
 
 MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")
@@ -33,6 +35,26 @@ def packaged() -> Mapping[str, Path]:
 def isobay(tmp_path: Path) -> CommandLine:
     """Run over a data directory that is not there yet."""
     return CommandLine(tmp_path / "data", tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def mirror(packaged: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """Serve those ISOs, and a file of their checksums, under ``/images/``."""
+    images = tmp_path_factory.mktemp("mirror") / "images"
+    images.mkdir()
+    for path in packaged.values():
+        shutil.copy(path, images)
+    sums = (f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(images.iterdir()))
+    (images / "SHA256SUMS").write_text("".join(sums))
+    with nginx(images.parent) as server:
+        yield server
+
+
+@pytest.fixture
+def importing(isobay: CommandLine) -> CommandLine:
+    """Run over a data directory that is not there yet, and may fetch from this machine."""
+    isobay.environ |= {"ISOBAY_ALLOWED_NETWORKS": "127.0.0.0/8", "ISOBAY_FETCH_RETRIES": "0"}
+    return isobay
 
 
 @pytest.fixture(scope="session")
