@@ -74,7 +74,7 @@ def build(settings: Settings) -> Isobay:
             f"ISOBAY_DATA_DIR {settings.data_dir} cannot be made: {os.strerror(error.errno or 0)}. "
             "Name a directory you can write to."
         ) from error
-    network = _network(settings)
+    network = build_network(settings)
     seal = load_seal(settings.secret_key, settings.data_dir)
     catalog = open_catalog(settings.catalog_url, settings.task_days)
     delivery = open_delivery(catalog, settings.data_dir)
@@ -115,10 +115,11 @@ def build(settings: Settings) -> Isobay:
 
 def build_doctor(settings: Settings, rules: Callable[[], Rules]) -> Doctor:
     """Build what looks at URLs, for a command that has no catalogue. Raises SettingsError."""
-    return Doctor(_network(settings), rules, settings.max_iso_bytes)
+    return Doctor(build_network(settings), rules, settings.max_iso_bytes)
 
 
-def _network(settings: Settings) -> Network:
+def build_network(settings: Settings) -> Network:
+    """Build the way out to other servers, as the settings say. Raises SettingsError."""
     network = Network(
         guard=AddressGuard.of(settings.allowed_networks),
         ca_file=settings.ca_file,

@@ -20,7 +20,7 @@ from isobay.errors import InvalidFieldsError, StorageError
 
 if TYPE_CHECKING:  # what is heavy is loaded when the command runs
     from isobay.access import Visit
-    from isobay.engines.interface import Content
+    from isobay.inspection.contents import Content
 
 MOST_ENTRIES = 10_000  # as the API's
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
-from msgspec import Struct
-
 from isobay.catalog import Place
+from isobay.inspection.contents import Content
 from isobay.inspection.diagnosis import Diagnosis
 from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
-
-
-class Content(Struct, frozen=True):
-    """A file of an image, opened: its name, its size in bytes, and its bytes in pieces."""
-
-    name: str
-    size: int
-    chunks: Generator[bytes]
 
 
 class Engine(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +12,6 @@ from msgspec import UNSET
 from isobay.catalog import Catalog, Place
 from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
-from isobay.engines.interface import Content
 from isobay.engines.local.importing import Imports
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.quota import Quota
@@ -26,7 +24,8 @@ from isobay.errors import (
     StorageError,
     WrongStateError,
 )
-from isobay.image import Entry, Image, open_image
+from isobay.image import open_image
+from isobay.inspection.contents import Content, content_of, files_of
 from isobay.inspection.diagnosis import Diagnosis
 from isobay.inspection.doctor import Doctor
 from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
@@ -137,9 +136,7 @@ class LocalEngine:
         """What a directory inside the image holds."""
         stored = self._objects.open(self._kept(place, iso_id).object_id)
         try:
-            image = open_image(stored.read_at, stored.size)
-            self._entry(image, path, "directory")
-            return [_file(entry) for entry in islice(image.entries(path), limit)]
+            return files_of(open_image(stored.read_at, stored.size), path, limit)
         finally:
             stored.close()
 
@@ -147,19 +144,18 @@ class LocalEngine:
         """A file inside the image; its bytes are read while they are drawn."""
         stored = self._objects.open(self._kept(place, iso_id).object_id)
         try:
-            image = open_image(stored.read_at, stored.size)
-            entry = self._entry(image, path, "file")
+            content = content_of(open_image(stored.read_at, stored.size), path)
         except BaseException:
             stored.close()
             raise
 
         def chunks() -> Generator[bytes]:
             try:
-                yield from image.content(path)
+                yield from content.chunks
             finally:
                 stored.close()
 
-        return Content(entry.name, entry.size, chunks())
+        return Content(content.name, content.size, chunks())
 
     def reachable(self) -> bool:
         """Whether the catalogue answers."""
@@ -170,14 +166,6 @@ class LocalEngine:
         if kept is None:
             raise _missing(iso_id)
         return kept
-
-    def _entry(self, image: Image, path: str, kind: str) -> Entry:
-        entry = image.find(path)
-        if entry is None:
-            raise NotFoundError(f"The image holds nothing at {path!r}.", type="files", id=path)
-        if entry.kind != kind:
-            raise InvalidFieldsError({"path": f"names a {entry.kind} in the image, and a {kind} is wanted"})
-        return entry
 
     def _changed(self, edit: IsoEdit) -> dict[str, Any]:
         changed = {name: value for name, value in msgspec.structs.asdict(edit).items() if value is not UNSET}
@@ -221,16 +209,3 @@ def _check_readable(iso: Iso, changed: dict[str, Any]) -> None:
 
 def _missing(iso_id: str) -> NotFoundError:
     return NotFoundError(f"There is no ISO {iso_id!r} in this environment.", type="isos", id=iso_id)
-
-
-def _file(entry: Entry) -> IsoFile:
-    modified = entry.modified.strftime("%Y-%m-%dT%H:%M:%SZ") if entry.modified else ""
-    kind = entry.kind if entry.kind in ("file", "directory", "symlink") else "other"
-    return IsoFile(
-        name=entry.name,
-        path=entry.path,
-        type=kind,  # type: ignore[arg-type] # narrowed to the literals in the line above
-        size=entry.size,
-        modified=modified,
-        target=entry.target or "",
-    )
