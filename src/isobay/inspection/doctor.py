@@ -261,7 +261,11 @@ def _sentence(sight: Sight) -> str:
     if report is None:
         return f"{packed}What could be fetched is too little to tell what the file is: only an import will tell."
     name = report.os.name or "no operating system that the rules know"
-    boots = f"boots by {', '.join(report.boot_modes)}" if report.boot_modes else "does not boot"
     label = f" {report.volume_label!r}" if report.volume_label else ""
-    said = f"{packed}The image{label} holds {name}, and {boots}."
-    return said if sight.is_whole else f"{said} Not all of it that tells was fetched: an import may tell more."
+    if not sight.is_whole:
+        return (
+            f"{packed}The image{label} holds {name}, by what could be fetched of it. How it boots and what it holds "
+            "may be more than the report says: an import will tell."
+        )
+    boots = f"boots by {', '.join(report.boot_modes)}" if report.boot_modes else "does not boot"
+    return f"{packed}The image{label} holds {name}, and {boots}."

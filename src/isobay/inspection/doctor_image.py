@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from isobay.errors import FetchError, ImageError
 from isobay.image import Image, ReadAt, open_image
@@ -13,7 +16,7 @@ from isobay.transfer.unpacking import Unpacker, unpacker_for
 
 UNPACKED = 4 << 20  # zeros pack well: a bound on what the first bytes may become
 _OUT_OF_REACH = frozenset({"budget", "no-range"})
-_INCOMPLETE = frozenset({"not-fetched", "beyond-end", "truncated", "too-short"})
+_INCOMPLETE = frozenset({"beyond-end", "truncated", "too-short"})
 
 
 class Sight(Struct, frozen=True):
@@ -61,31 +64,36 @@ class _Window:
 
     def _miss(self) -> ImageError:
         self.missed = True
-        return ImageError("These bytes of the image were not fetched.", reason="not-fetched")
+        return ImageError("These bytes of the image were not fetched.", reason="beyond-end")
 
 
 def _sight(window: _Window, have: int, size: int, rules: Rules, packing: str) -> Sight:
-    """Look first as if ``have`` bytes were all, since what is no image is known by its beginning."""
-    claimed = 0
+    """Look at an image of which ``have`` bytes are at hand, and the others at most within reach."""
+    first = _beginning(window, have, size)
+    whole = size if size >= 0 else max(first.volume_size, have) if first else -1
+    if whole >= 0:
+        try:
+            image = open_image(window, whole, allow_truncated=size < 0)
+            return Sight(report_on(image, rules), not window.missed, packing)
+        except ImageError:
+            # What is wrong may be no more than that bytes are not here.
+            if not window.missed:
+                raise
+    report = None
+    if first:
+        with suppress(ImageError):
+            report = replace(report_on(first, rules), size=whole)
+    return Sight(report, is_whole=False, packing=packing)
+
+
+def _beginning(window: _Window, have: int, size: int) -> Image | None:
+    """Open an image as if ``have`` bytes were all of it: what is no image is known by its beginning."""
     try:
-        claimed = open_image(window, have, allow_truncated=have != size).volume_size
+        return open_image(window, have, allow_truncated=have != size)
     except ImageError as error:
         if have == size or error.context.get("reason") not in _INCOMPLETE:
             raise
-    if size < 0 and not claimed:
-        return Sight(None, is_whole=False, packing=packing)
-    try:
-        image = _open(window, max(claimed, have) if size < 0 else size, is_open=size < 0)
-        return Sight(report_on(image, rules), not window.missed, packing)
-    except ImageError:
-        # Whatever is wrong, the reason may be in the bytes that are not here.
-        if not window.missed:
-            raise
-        return Sight(None, is_whole=False, packing=packing)
-
-
-def _open(window: _Window, size: int, *, is_open: bool) -> Image:
-    return open_image(window, size, allow_truncated=is_open)
+        return None
 
 
 def _unpacked(unpacker: Unpacker, head: bytes, is_all: bool) -> tuple[bytes, bool]:

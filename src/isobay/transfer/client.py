@@ -65,7 +65,7 @@ class Client:
         self._failure: BaseException | None = None
         self._host = ""
         self._connected_to = ""
-        self._dialled = 0
+        self._dialled: list[socket.socket] = []
         self.requests = 0
         self.received = 0
         self._prepare()
@@ -127,7 +127,6 @@ class Client:
         curl = self._curl
         reader = _Reader(url, tuple(hops), on_answer, on_data, self._peer)
         self._refused.clear()
-        self._dialled = 0
         self._failure = None
         self._host = url.host
         curl.setopt(pycurl.URL, url.request)
@@ -144,6 +143,9 @@ class Client:
             self._explain(url, error)
         finally:
             self.received += reader.received
+            for dialled in self._dialled:
+                dialled.close()  # libcurl has a copy of its own
+            self._dialled.clear()
         reader.end()
         assert reader.answer  # noqa: S101 -- end() makes it, for the type checker
         return reader.answer
@@ -192,8 +194,9 @@ class Client:
             except AddressError as error:
                 self._refused.append(error)
                 return int(pycurl.SOCKET_BAD)
-        self._dialled += 1
-        return socket.socket(address.family, address.socktype, address.protocol)
+        dialled = socket.socket(address.family, address.socktype, address.protocol)
+        self._dialled.append(dialled)
+        return dialled
 
     def _connected(self, address: str, *_: object) -> int:
         self._connected_to = address
@@ -252,32 +255,33 @@ class _Reader:
         self._on_data = on_data
         self._peer = peer
         self._lines: list[str] = []
-        self._told = False
         self.answer: Answer | None = None
         self.received = 0
 
     def header(self, line: bytes) -> None:
         text = line.decode("latin-1").rstrip("\r\n")
-        if text.startswith("HTTP/") and not self.answer:
+        if self.answer:
+            return  # a trailer
+        if text.startswith("HTTP/"):
             self._lines = [text]
-        elif text and not self.answer and len(self._lines) < MAX_HEADERS:
+        elif text and len(self._lines) < MAX_HEADERS:
             self._lines.append(text)
         elif not text:
             answer = Answer.read(self._url, self._hops, self._peer(), self._lines)
             if answer.status >= 200:
                 self.answer = answer
+                if not self._redirects():
+                    self._on_answer(answer)  # at once: a body that is not wanted is not waited for
 
     def data(self, data: bytes) -> None:
         self.received += len(data)
         if self._redirects():
             if self.received > MAX_REDIRECT_BODY:
                 raise FetchError(
-                    f"{self._url.shown} redirects and goes on to send. Use the address it redirects to: "
-                    f"{self.answer.header('location') if self.answer else ''}.",
+                    f"{self._url.shown} redirects and goes on to send. Use the address it redirects to.",
                     reason="protocol",
                 )
         else:
-            self._tell()
             self._on_data(data)
 
     def end(self) -> None:
@@ -285,13 +289,6 @@ class _Reader:
             raise FetchError(
                 f"{self._url.shown} gave no answer of HTTP. Check that a web server listens there.", reason="protocol"
             )
-        if not self._redirects():
-            self._tell()
-
-    def _tell(self) -> None:
-        if not self._told and self.answer:
-            self._told = True
-            self._on_answer(self.answer)
 
     def _redirects(self) -> bool:
         return bool(self.answer and self.answer.status in REDIRECTS and self.answer.header("location"))
