@@ -1,4 +1,4 @@
-"""``isobay isos files``: what is inside an image on the shelf."""
+"""What is inside an image: listed, printed or saved."""
 
 from __future__ import annotations
 
@@ -7,52 +7,46 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from isobay.cli import terminal
-from isobay.cli.choosing import the_iso
-from isobay.cli.opening import visiting
-from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
 from isobay.errors import InvalidFieldsError, StorageError
 
-if TYPE_CHECKING:  # what is heavy is loaded when the command runs
-    from isobay.access import Visit
+if TYPE_CHECKING:  # what is heavy is loaded when a command runs
     from isobay.inspection.contents import Content
+    from isobay.model import IsoFile
 
 MOST_ENTRIES = 10_000  # as the API's
 
 
-def files(
-    iso_id: Annotated[str, typer.Argument(help="The ISO's id, the beginning of its id, or its name.", metavar="ID")],
-    path: Annotated[str, typer.Argument(help="A directory or a file inside the image.", metavar="PATH")] = "/",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write the file's content here.", show_default=False, readable=False),
-    ] = None,
-    environment: EnvironmentName = "test_area",
-    service: ServiceCode = "",
-    as_json: Json = False,
-    data_dir: DataDir = None,
-) -> None:
-    """List a directory inside an image, or print or save a file of it. Nothing is mounted."""
+Listing = Callable[[str, int], "list[IsoFile]"]
+Opening = Callable[[str], "Content"]
+InnerPath = Annotated[str, typer.Argument(help="A directory or a file inside the image.", metavar="PATH")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write the file's content here.", show_default=False, readable=False),
+]
+
+
+def show(listing: Listing, opening: Opening, path: str, output: Path | None, *, as_json: bool) -> None:
+    """List a directory that ``listing`` reads, or print or save a file that ``opening`` opens."""
     inside = "/" + path.strip("/")
-    with visiting(data_dir, environment, service) as (_, visit):
-        iso = the_iso(visit, iso_id)
-        if output is not None:
-            content = visit.engine.iso_content(visit.place, iso.id, inside)
-            _save(content, output)
-            terminal.say(f"{output}: {content.size} bytes")
-        elif not _listed(visit, iso.id, inside, as_json=as_json):
-            _print(visit.engine.iso_content(visit.place, iso.id, inside))
+    if output is not None:
+        content = opening(inside)
+        _save(content, output)
+        terminal.say(f"{output}: {content.size} bytes")
+    elif not _listed(listing, inside, as_json=as_json):
+        _print(opening(inside))
 
 
-def _listed(visit: Visit, iso_id: str, path: str, *, as_json: bool) -> bool:
+def _listed(listing: Listing, path: str, *, as_json: bool) -> bool:
     """List a directory; False where the path is none."""
     try:
-        found = visit.engine.iso_files(visit.place, iso_id, path, MOST_ENTRIES)
+        found = listing(path, MOST_ENTRIES)
     except InvalidFieldsError:
         return False  # a file, or what the reading of it will refuse
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +12,8 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.choosing import the_iso, the_os_type
-from isobay.cli.contents import files
+from isobay.cli.contents import InnerPath, Output
+from isobay.cli.contents import show as show_contents
 from isobay.cli.fields import checked, field_named, filters
 from isobay.cli.following import follow_import, tell_started
 from isobay.cli.opening import visiting
@@ -231,4 +233,18 @@ def _ask(names: list[str]) -> None:
         raise
 
 
-app.command()(files)
+@app.command()
+def files(
+    iso_id: IsoId,
+    path: InnerPath = "/",
+    output: Output = None,
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List a directory inside an image, or print or save a file of it. Nothing is mounted."""
+    with visiting(data_dir, environment, service) as (_, visit):
+        engine, place, iso = visit.engine, visit.place, the_iso(visit, iso_id)
+        listing, opening = partial(engine.iso_files, place, iso.id), partial(engine.iso_content, place, iso.id)
+        show_contents(listing, opening, path, output, as_json=as_json)

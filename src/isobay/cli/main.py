@@ -13,6 +13,7 @@ import typer
 from isobay import __version__
 from isobay.cli import environments, isos, keys, rules, tasks, terminal
 from isobay.cli.add import add
+from isobay.cli.files import files
 from isobay.cli.importing import import_
 from isobay.cli.inspect import inspect
 from isobay.cli.serve import serve
@@ -29,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, add, serve, worker):
+for command in (inspect, files, add, serve, worker):
     app.command()(command)
 app.command("import")(import_)
 for name, group in (

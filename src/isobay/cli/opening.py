@@ -49,7 +49,7 @@ def _check_data(data_dir: Path) -> None:
     except OSError as error:
         raise SettingsError(
             f"{data_dir} holds no isobay data. Name the right directory with --data-dir, "
-            "or begin a new one with `isobay serve` or `isobay add`."
+            "or begin a new one with `isobay serve`, `isobay add` or `isobay import`."
         ) from error
 
 
@@ -69,6 +69,11 @@ def visiting(
                 id=environment,
             ) from error
         yield built, visit
+
+
+def is_url(text: str) -> bool:
+    """Whether it is meant to be the address of a file on a server."""
+    return "://" in text
 
 
 def check_source(path: Path) -> None:
