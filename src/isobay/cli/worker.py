@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event, Thread
 from types import FrameType
 from typing import Annotated
@@ -17,6 +17,7 @@ from isobay.cli.options import DataDir
 from isobay.errors import SettingsError
 
 END_SECONDS = 10
+SIGNAL_SECONDS = 1
 
 
 def worker(
@@ -37,6 +38,7 @@ def worker(
             raise SettingsError(
                 "ISOBAY_TASKS_AT_ONCE is 0, which leaves all tasks to workers elsewhere. Give this worker a number."
             )
+        built.sweep()  # most likely the worker before this one died, and left half an unpacked image
         stop, ended = Event(), Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ender(stop))
@@ -46,7 +48,11 @@ def worker(
         try:
             # Not in this thread: a signal's handler, which runs here, must find the event free to be set.
             with ThreadPoolExecutor(1) as threads:
-                threads.submit(built.runner.run, stop).result()
+                running = threads.submit(built.runner.run, stop)
+                # Not one long wait: Python handles a signal that comes just before it only afterwards.
+                while not wait((running,), SIGNAL_SECONDS).done:
+                    pass
+                running.result()
         finally:
             ended.set()
 
