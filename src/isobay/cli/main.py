@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from isobay.cli.add import add
 from isobay.cli.files import files
 from isobay.cli.importing import import_
 from isobay.cli.inspect import inspect
+from isobay.cli.opening import is_url
 from isobay.cli.serve import serve
 from isobay.cli.worker import worker
 from isobay.errors import IsobayError, NotFoundError
@@ -99,15 +99,19 @@ def _run() -> int:
 
 
 def _inspected(arguments: list[str]) -> bool:
-    """Run the plain forms of ``isobay inspect`` without Typer, which loads pydantic to convert arguments.
+    """Run the plain forms of ``isobay inspect FILE`` without Typer, which loads pydantic to convert arguments.
 
     That takes a tenth of a second, as long as everything else this command does.
     """
     match arguments:
-        case ["inspect", path] if not path.startswith("-"):
-            inspect(Path(path))
-        case ["inspect", "--json", path] | ["inspect", path, "--json"] if not path.startswith("-"):
-            inspect(Path(path), as_json=True)
+        case ["inspect", path] if _is_file(path):
+            inspect(path)
+        case ["inspect", "--json", path] | ["inspect", path, "--json"] if _is_file(path):
+            inspect(path, as_json=True)
         case _:
             return False
     return True
+
+
+def _is_file(word: str) -> bool:
+    return not word.startswith("-") and not is_url(word)

@@ -119,7 +119,7 @@ def test_a_login_is_shown_nowhere(
         wrong = importing("import", url.replace("http:", "gopher:"))
     assert done.returncode == (0 if password == LOGIN[1] else 1)
     later = importing("isos", "list", "--json").stdout + importing("tasks", "list", "--all", "--json").stdout
-    printed = "".join((done.stdout, done.stderr, shown, wrong.stderr, later))
+    printed = f"{done.stdout}{done.stderr}{shown}{wrong.stderr}{later}"
     assert "127.0.0.1" in printed
     assert not any(word in printed for word in (LOGIN[0], password))
     assert password.encode() not in (importing.data_dir / "isobay.db").read_bytes()

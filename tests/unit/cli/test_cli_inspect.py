@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
-from command_line import CommandLine
+from command_line import SECONDS, CommandLine
+
+from hostile_source import Page
+from hostile_source import hostile as hostile_server
+from sources import Nginx
 
 
 def test_inspect_tells_a_program_what_an_image_is(isobay: CommandLine, packaged: Mapping[str, Path]) -> None:
@@ -109,3 +115,70 @@ def test_nothing_from_an_image_steers_the_terminal(isobay: CommandLine, hostile:
     assert "pa�[31mth.iso" in shown
     assert "pa�[31mth.iso" in refused
     assert "\x1b[31m" not in shown + refused
+
+
+def test_a_url_is_told_as_far_as_an_import_would_come(
+    importing: CommandLine, mirror: Nginx, packaged: Mapping[str, Path]
+) -> None:
+    """Findings and then the facts of the file itself, on few requests; no data directory is made."""
+    url = mirror.url("/images/memtest86+x64.iso")
+    before = len(mirror.fetches())
+    done = importing("inspect", url)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    told = {row[1]: row[0] for row in rows if len(row) == 3}
+    assert (done.returncode, done.stderr) == (0, "It can be imported.\n")
+    assert {told["server"], told["range"], told["size"], told["image"], told["checksum"]} == {"ok"}
+    assert told["tls"] == "notice"
+    facts = {row[0]: row[1] for row in rows if len(row) == 2}
+    near = dict(line.split("\t") for line in importing("inspect", packaged["memtest"]).stdout.splitlines())
+    assert facts == near
+    assert len(mirror.fetches()) - before <= 8
+    assert not importing.data_dir.exists()
+
+
+def test_a_url_is_told_to_programs(importing: CommandLine, mirror: Nginx, packaged: Mapping[str, Path]) -> None:
+    """With --json it is the doctor's object, with the checksum of the file that is named, and the room there is."""
+    assert importing("add", packaged["grub"]).returncode == 0
+    url, sums = mirror.url("/images/ipxe.iso"), mirror.url("/images/SHA256SUMS")
+    told = importing.json("inspect", url, "--checksum-url", sums)
+    assert (told["importable"], told["url"], told["checksumSource"]) == (True, url, sums)
+    assert told["checksum"] == f"sha256:{sha256(packaged['ipxe'].read_bytes()).hexdigest()}"
+    assert told["report"]["volumeLabel"] == "ISOIMAGE"
+    assert "space" in [finding["subject"] for finding in told["findings"]]
+
+
+def test_what_cannot_be_imported_ends_with_1(importing: CommandLine, mirror: Nginx, hostile: Path) -> None:
+    """A missing file, a web page and an address that is no URL are problems; people see marks, and no file's own."""
+    missing = importing("inspect", mirror.url("/images/none.iso"))
+    assert (missing.returncode, missing.stdout.split("\t")[:2]) == (1, ["problem", "server"])
+    assert missing.stderr == "It cannot be imported.\n"
+    wrong = importing("inspect", "ftp://example.org/x.iso")
+    assert (wrong.returncode, "has the scheme ftp" in wrong.stderr) == (1, True)
+    with hostile_server() as source:
+        source.pages["/page.iso"] = Page(b"<!DOCTYPE html><html><body>Please log in</body></html>")
+        source.pages["/bad.iso"] = Page(hostile.read_bytes(), headers={"Server": "a\x9b31m"})
+        code, shown = importing.on_terminal("inspect", source.url("/page.iso"))
+        assert (code, "✗  image" in shown, "✓  server" in shown) == (1, True, True)
+        assert "LA�[31mBEL" in importing.on_terminal("inspect", source.url("/bad.iso"))[1]
+
+
+def test_a_checksum_file_goes_with_a_url(isobay: CommandLine, packaged: Mapping[str, Path]) -> None:
+    """With a local file it is wrong usage."""
+    assert isobay("inspect", packaged["ipxe"], "--checksum-url", "https://example.org/SHA256SUMS").returncode == 2
+
+
+def test_ctrl_c_ends_the_look_at_a_url_quietly(importing: CommandLine) -> None:
+    """An interrupt while the server sends nothing ends with 130, and nothing is said."""
+    page = Page(bytes(1 << 20), stall_after=1000)
+    with hostile_server() as source:
+        source.pages["/slow.iso"] = page
+        with subprocess.Popen(
+            importing.command("inspect", source.url("/slow.iso")),
+            env=importing.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert page.stalled.wait(SECONDS)
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=SECONDS)
+    assert (process.returncode, told) == (130, (b"", b""))

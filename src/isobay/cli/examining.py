@@ -1,0 +1,72 @@
+"""``isobay inspect URL``: what importing a URL would meet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from isobay.cli import terminal
+from isobay.cli.reported import facts_of
+from isobay.cli.rule_cache import rules_in_use
+from isobay.settings import Settings
+
+if TYPE_CHECKING:  # loaded when the command runs
+    from isobay.inspection.diagnosis import Diagnosis
+
+T = TypeVar("T")
+_MARKS = {"ok": "✓", "notice": "!", "problem": "✗"}
+
+
+def examine(url: str, checksum_url: str, settings: Settings, imported: Path | None, *, as_json: bool) -> None:
+    """Tell what the import doctor finds. Raises typer.Exit where an import would fail."""
+    from isobay.app import build_doctor
+
+    doctor = build_doctor(settings, partial(rules_in_use, settings, imported))
+    diagnosis = _apart(partial(doctor.examine, url, checksum_url=checksum_url, room=_room(settings)))
+    if as_json:
+        terminal.json(diagnosis)
+    else:
+        _tell(diagnosis)
+    if not diagnosis.importable:
+        raise typer.Exit(1)
+
+
+def _room(settings: Settings) -> int:
+    """The bytes that the data directory still takes; -1 where there is none, or another account's."""
+    from isobay.objects import DiskObjects
+
+    there = os.access(settings.objects_dir, os.W_OK | os.X_OK)
+    return DiskObjects(settings.objects_dir).room() if there else -1
+
+
+def _tell(diagnosis: Diagnosis) -> None:
+    is_read = terminal.is_terminal()
+    rows = (
+        (_MARKS[finding.verdict] if is_read else finding.verdict, finding.subject, finding.message)
+        for finding in diagnosis.findings
+    )
+    terminal.table(("", "About", "Finding"), rows)
+    if diagnosis.report:
+        terminal.facts(diagnosis.url, facts_of(diagnosis.report))
+    terminal.say(f"It {'can' if diagnosis.importable else 'cannot'} be imported.")
+
+
+def _apart(work: Callable[[], T]) -> T:
+    """Work in another thread, because Ctrl-C is not heard inside libcurl; that thread ends with the process."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- raised again by result()
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future.result()
