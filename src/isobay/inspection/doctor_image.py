@@ -69,7 +69,8 @@ class _Window:
 
 def _sight(window: _Window, have: int, size: int, rules: Rules, packing: str) -> Sight:
     """Look at an image of which ``have`` bytes are at hand, and the others at most within reach."""
-    first = _beginning(window, have, size)
+    # A packed block may be larger than all that came of it, and gives nothing before it is whole.
+    first = _beginning(window, have, size) if have or not packing else None
     whole = size if size >= 0 else max(first.volume_size, have) if first else -1
     if whole >= 0:
         try:
