@@ -59,7 +59,10 @@ class Listener(Protocol):
         """Remember whose beginning the part holds."""
 
     def says(self, message: str) -> None:
-        """Something a person may want to know."""
+        """What a person may want to know while nothing comes."""
+
+    def starts_over(self, reason: str) -> None:
+        """What came is of no use, and all is fetched again."""
 
 
 class Fetching:
@@ -88,6 +91,8 @@ class Fetching:
         self._limit = limit
         self._version = Version()
         self._changes = 0
+        self._farthest = 0
+        self._why_anew = ""
 
     def run(self, version: Version) -> Version:
         """Fetch until the part is whole; what the server said of the file.
@@ -96,18 +101,25 @@ class Fetching:
         the listener raise.
         """
         self._version = version
+        self._farthest = self._part.size
         ends = monotonic() + self._patience.total_seconds
         failures = 0
         with Client(self._network, self._halt.is_set) as client:
             while not self._is_whole():
-                before = self._part.size
                 try:
                     self._attempt(client, max(ends - monotonic(), 1.0))
                 except FetchError as error:
-                    failures = 0 if self._part.size > before else failures + 1
+                    # Bytes that came before are no progress: a server that always cuts would be asked for ever.
+                    failures = 0 if self._part.size > self._farthest else failures + 1
+                    self._farthest = max(self._farthest, self._part.size)
                     # A server that never gave anything is soon given up: the name or the port is wrong.
                     retries = self._patience.retries if self._part.size else min(self._patience.retries, FIRST_RETRIES)
-                    if not error.context.get("retry") or failures > retries or monotonic() > ends:
+                    is_hopeless = not error.context.get("retry") or failures > retries or monotonic() > ends
+                    if is_hopeless and self._why_anew:
+                        raise FetchError(
+                            f"{error.message} It was started over before: {self._why_anew}.", **error.context
+                        ) from error
+                    if is_hopeless:
                         raise
                     self._pause(error, failures)
                 if monotonic() > ends:
@@ -170,7 +182,8 @@ class Fetching:
         # First the bytes, then what they are of: after a crash between the two there is nothing, and not a mixture.
         self._part.restart()
         self._know(Version())
-        self._listener.says(f"Starting over: {reason}.")
+        self._why_anew = reason
+        self._listener.starts_over(reason)
 
     def _change(self) -> None:
         self._changes += 1
@@ -180,6 +193,7 @@ class Fetching:
                 "Use the address of one release, not of the latest.",
                 reason="changing",
             )
+        self._farthest = 0
         self._start_over("the file on the server changed")
 
     def _check_limit(self, size: int) -> None:

@@ -76,6 +76,7 @@ class Attempt:
         self._rate = Rate()
         self._message, self._said_at = "Asking the server.", 0
         self._usual = self._message
+        self._anew = ""
         self._fields: dict[str, Any] = {}
         self._length = -1
         self._kept = 0
@@ -119,6 +120,10 @@ class Attempt:
     def says(self, message: str) -> None:
         """Say it, until more bytes come. Called by the thread that fetches."""
         self._message, self._said_at = message, self._parts[0].size
+
+    def starts_over(self, reason: str) -> None:
+        """Say it, to the end: whoever looks later wants to know too. Called by the thread that fetches."""
+        self._anew = f" It was started over: {reason}."
 
     def _take_up(self, stack: ExitStack, object_id: str) -> Part:
         """Open the part, or another one where an attempt that is thought dead still holds it."""
@@ -190,7 +195,7 @@ class Attempt:
             return
         self._told_at = now
         size, total, fields = part.size, max(self._length, 0), self._fields
-        message = self._usual if size > self._said_at else self._message
+        message = (self._usual if size > self._said_at else self._message) + self._anew
         progress = min(size / total, 1.0) if total else 0.0
         self._work.report(
             message=message,
@@ -211,13 +216,15 @@ class Attempt:
         return self._work.stopping.is_set() or self._halt.is_set()
 
     def _finish(self, wanted: NewIso, arrived: Arrived, expected: tuple[Checksum, ...]) -> None:
+        came = self._parts[0].size
+        self._work.report(message=f"All is there. Checking it.{self._anew}", bytes_done=came, bytes_total=came)
         promises.check(expected, arrived.digests, arrived.fetched)
         image, os_types = arrived.image, self._tools.os_types
         report = inspect(image.read_at, image.size, self._tools.rules.rules())
         image.publish()
         self._work.succeed(
             {"id": self._work.task.subject, "name": wanted.name, "size": image.size, "checksums": arrived.digests},
-            f"The ISO {wanted.name!r} is ready.",
+            f"The ISO {wanted.name!r} is ready.{self._anew}",
             lambda tx: self._record.ready(
                 tx,
                 image.object_id,
