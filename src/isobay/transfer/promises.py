@@ -10,7 +10,6 @@ from isobay.model import NewIso
 from isobay.transfer.answers import Answer, status_failure
 from isobay.transfer.checksums import Checksum, parse_checksum
 from isobay.transfer.client import Client, Network
-from isobay.transfer.signatures import SigningKeys, load_signing_keys, verify_sums
 from isobay.transfer.sums_file import MAX_SUMS_BYTES, find_checksum
 from isobay.transfer.url import SourceUrl
 
@@ -31,18 +30,21 @@ def promised(network: Network, halted: Callable[[], bool], wanted: NewIso, signi
                 # A file that is signed within itself is its own signature.
                 apart = wanted.signature_url != wanted.checksum_url
                 signature = fetch_small(client, SourceUrl.parse(wanted.signature_url)) if apart else None
-                sums = verify_sums(sums, signature, _keys(signing_keys)).data
+                sums = _signed(sums, signature, signing_keys)
         found.append(find_checksum(sums, SourceUrl.parse(wanted.url).file_name))
     return tuple(found)
 
 
-def _keys(signing_keys: str) -> SigningKeys:
+def _signed(sums: bytes, signature: bytes | None, signing_keys: str) -> bytes:
+    """What a signature covers of a file of checksums."""
+    from isobay.transfer.signatures import load_signing_keys, verify_sums  # loading OpenPGP slows every command
+
     if not signing_keys:
         raise SettingsError(
             "A signature is to be checked, and ISOBAY_SIGNING_KEYS names no certificates to check it by. "
             "Put the publisher's certificate into a file or directory and name it there."
         )
-    return load_signing_keys(Path(signing_keys))
+    return verify_sums(sums, signature, load_signing_keys(Path(signing_keys))).data
 
 
 def fetch_small(client: Client, url: SourceUrl, limit: int = MAX_SUMS_BYTES) -> bytes:
