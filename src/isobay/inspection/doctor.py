@@ -141,7 +141,9 @@ class _Examination:
             reason = error.context.get("reason")
             self._facts.setdefault("status", error.context.get("httpStatus", 0))
             subject = _SUBJECTS.get(str(reason), "server")
-            if subject != "dns" or not any(finding.subject == "dns" for finding in self._findings):
+            if subject != "dns" or not any(
+                each.subject == "dns" and each.verdict == "problem" for each in self._findings
+            ):
                 self._say(subject, "problem", certificate_problem(error) if reason == "tls" else error.message)
 
     def _head(self, answer: Answer) -> None:

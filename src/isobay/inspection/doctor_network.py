@@ -38,9 +38,10 @@ def resolved(network: Network, url: SourceUrl) -> tuple[list[str], list[Finding]
         addresses = _look_up(url.host, url.port)
     except OSError as error:
         said = (error.strerror or str(error)).rstrip(".")
-        return [], [_unresolved(network, url.host, f"cannot be resolved ({said})")]
+        return [], [_unresolved(network, url.host, said)]
     if not addresses:
-        return [], [_unresolved(network, url.host, f"was not resolved within {RESOLVE_SECONDS:g} seconds")]
+        said = f"The name {url.host} was not resolved within {RESOLVE_SECONDS:g} seconds. Check this machine's DNS."
+        return [], [Finding("dns", "notice", said)]
     found = [Finding("dns", "ok", f"The name {url.host} leads to {', '.join(addresses)}.")]
     refused = {address: reason for address in addresses if (reason := network.guard.refusal(address))}
     if 0 < len(refused) < len(addresses):
@@ -63,10 +64,11 @@ def certificate_problem(error: FetchError) -> str:
     return f"{where}: {advice}." if advice else error.message
 
 
-def _unresolved(network: Network, host: str, what: str) -> Finding:
+def _unresolved(network: Network, host: str, said: str) -> Finding:
+    what = f"The name {host} cannot be resolved on this machine ({said})"
     if network.proxy:
-        return Finding("dns", "notice", f"The name {host} {what} on this machine; the proxy may know it all the same.")
-    return Finding("dns", "problem", f"The name {host} {what}. Check its spelling, and this machine's DNS.")
+        return Finding("dns", "notice", f"{what}; the proxy may know it all the same.")
+    return Finding("dns", "problem", f"{what}. Check its spelling, and this machine's DNS.")
 
 
 def _look_up(host: str, port: int) -> list[str]:
