@@ -23,6 +23,7 @@ MAX_HEADERS = 200
 CONNECT_SECONDS = 30
 BUFFER = 512 << 10  # fewer calls into Python: libcurl's own 16 KiB take a third of the speed
 USER_AGENT = "isobay"
+_SUPPRESS_CONNECT_HEADERS = 265  # curl.h's number: pycurl has no name for it
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 OnAnswer = Callable[[Answer], None]
@@ -163,6 +164,7 @@ class Client:
         curl.setopt(pycurl.LOW_SPEED_TIME, network.stall_seconds)
         curl.setopt(pycurl.PROXY, network.proxy)  # an empty one keeps libcurl from the environment's
         curl.setopt(pycurl.NOPROXY, "")
+        curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # the head of a tunnel is not that of the file
         curl.setopt(pycurl.NOPROGRESS, 0)
         curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: 1 if self._halted() else 0)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._dial)
