@@ -25,6 +25,7 @@ from isobay.errors import (
     CancelledError,
     ConflictError,
     FetchError,
+    IsobayError,
     SettingsError,
     StorageError,
     UnavailableError,
@@ -32,7 +33,7 @@ from isobay.errors import (
 from isobay.inspection import Report, RulesShelf, inspect
 from isobay.model import NewIso
 from isobay.objects import Objects, Part
-from isobay.tasks import StoppedError, Work
+from isobay.tasks import LostError, StoppedError, Work
 from isobay.transfer import promises
 from isobay.transfer.answers import Answer, Version
 from isobay.transfer.checksums import Checksum
@@ -82,6 +83,7 @@ class Attempt:
         self._kept = 0
         self._told_at = self._synced = 0.0
         self._parts: list[Part] = []
+        self._published: Part | None = None
         work.failing = lambda tx, error: record.failed(tx, error, self._kept)
 
     def run(self, wanted: NewIso, object_id: str, version: str) -> None:
@@ -222,6 +224,7 @@ class Attempt:
         image, os_types = arrived.image, self._tools.os_types
         report = inspect(image.read_at, image.size, self._tools.rules.rules())
         image.publish()
+        self._published = image
         self._work.succeed(
             {"id": self._work.task.subject, "name": wanted.name, "size": image.size, "checksums": arrived.digests},
             f"The ISO {wanted.name!r} is ready.{self._anew}",
@@ -242,14 +245,15 @@ class Attempt:
                 self._kept = part.size
                 with suppress(StorageError):  # what is not durable now is fetched again after a loss of power
                     part.sync()
-            else:
+            elif not (keeps and part is self._published):
                 part.discard()
 
 
 def _keeps(error: BaseException) -> bool:
-    if isinstance(error, KEEPING):
-        return error.context.get("reason") not in DISCARDING
-    return isinstance(error, StoppedError)
+    """Whether what came may be needed: where nobody can tell, as when a commit fails, its row may stand already."""
+    if isinstance(error, IsobayError):
+        return isinstance(error, KEEPING) and error.context.get("reason") not in DISCARDING
+    return not isinstance(error, LostError)
 
 
 def _fetch(fetching: Fetching, version: Version, incoming: Incoming) -> None:
