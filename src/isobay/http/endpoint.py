@@ -138,7 +138,9 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         if reply.look is not None:
             return EventStream(reply.look, services.threads, services.streams)
         if reply.stream is not None:
-            pieces = _pieces(reply.stream, services.threads)
+            # Drawn before anything is sent: what fails by then is answered as a failure.
+            first = await services.threads.run(next, reply.stream, None)
+            pieces = _pieces(first, reply.stream, services.threads)
             stream = Stream(pieces, status_code=reply.status, media_type=reply.media_type, headers=reply.headers)
             return stream.to_asgi_response(request.app, request)
         return Whole(content, reply.status, reply.media_type, reply.headers)
@@ -212,10 +214,11 @@ def _run(function: Function, call: Call) -> tuple[Reply, bytes]:
     return reply, reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
 
 
-async def _pieces(stream: Generator[bytes], threads: Threads) -> AsyncIterator[bytes]:
-    """Draw each piece in a thread; close the stream where the caller goes away."""
+async def _pieces(piece: bytes | None, stream: Generator[bytes], threads: Threads) -> AsyncIterator[bytes]:
+    """Draw each piece after the first in a thread; close the stream where the caller goes away."""
     try:
-        while (piece := await threads.run(next, stream, None)) is not None:
+        while piece is not None:
             yield piece
+            piece = await threads.run(next, stream, None)
     finally:
         await threads.run(stream.close)

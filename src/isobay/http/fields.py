@@ -36,7 +36,7 @@ def read_body(body: bytes, wanted: type[T]) -> T:
             try:
                 values[field.name] = msgspec.convert(given[name], field.type)
             except msgspec.ValidationError as error:
-                problems[name] = readable(error)
+                problems[name] = _readable(error, field.type)
         elif field.required and field.default is NODEFAULT:
             problems[name] = "is required"
     if problems:
@@ -56,8 +56,13 @@ def read_query(query: bytes) -> list[tuple[str, str]]:
     return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
 
 
-def readable(error: msgspec.ValidationError) -> str:
-    """What is wrong, as a phrase."""
-    text = _PATTERN.sub("text without control characters or others that are not allowed here", str(error))
-    text = text.replace("`", "").replace(" - at $", " at ")
+def _readable(error: msgspec.ValidationError, kind: Any) -> str:
+    """What is wrong, as a phrase. Patterns mean nothing to people: a type may say in words what is wanted."""
+    text = _PATTERN.sub(_wanted(kind), str(error)).replace("`", "").replace(" - at $", " at ")
     return text[:1].lower() + text[1:]
+
+
+def _wanted(kind: Any) -> str:
+    inspected = msgspec.inspect.type_info(kind)
+    extra = inspected.extra if isinstance(inspected, msgspec.inspect.Metadata) else None
+    return str((extra or {}).get("wanted", "text without control characters or others that are not allowed here"))

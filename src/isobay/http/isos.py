@@ -12,7 +12,8 @@ from isobay.http.environments import ENVIRONMENT, environment_parameters
 from isobay.http.fields import given_fields, read_body, read_query
 from isobay.http.lists import TEXT, ListOf
 from isobay.http.tasks import started
-from isobay.model import Iso, IsoEdit, IsoFile, NewIso
+from isobay.inspection.diagnosis import Diagnosis
+from isobay.model import Iso, IsoEdit, IsoFile, NewIso, UrlToInspect
 
 ISO_ERRORS = (400, 401, 403, 404)
 MAX_FILES = 10_000
@@ -79,6 +80,24 @@ def import_iso(call: Call) -> Reply:
     iso, task = here.engine.import_iso(here.place, read_body(call.body, NewIso))
     _record(call, here, "iso.import", iso)
     return Reply(started(task, iso))
+
+
+@endpoints.add(
+    "POST",
+    f"{ENVIRONMENT}/isos",
+    "Ask the import doctor about a URL",
+    operation="inspectUrl",
+    returns=Diagnosis,
+    body=NewIso,
+    parameters=environment_parameters(),
+    errors=(*ISO_ERRORS, 503),
+    slow=True,
+)
+def inspect_url(call: Call) -> Reply:
+    """What an import would meet; nothing is kept. Of the body only ``url`` is required."""
+    here = call.visit("write")  # it makes this machine ask others
+    wanted = read_body(call.body, UrlToInspect)
+    return Reply({"data": here.engine.inspect_url(here.place, wanted.url, wanted.checksum_url)})
 
 
 @endpoints.add(

@@ -155,12 +155,13 @@ class ListOf:
 
     def _streamed(self, listing: Listing, pieces: Iterator[list[Any]]) -> Generator[bytes]:
         count = 0
-        yield b'{"data":['
+        opening = b'{"data":['
         for items in pieces:
             body = _encode(items)[1:-1]
-            yield b"," + body if count else body
+            yield opening + (b"," + body if count else body)
+            opening = b""
             count += len(items)
-        yield b'],"metadata":' + _encode(self._metadata(listing, count, "")) + b"}"
+        yield opening + b'],"metadata":' + _encode(self._metadata(listing, count, "")) + b"}"
 
     def _metadata(self, listing: Listing, total: int, cursor: str) -> Metadata:
         shown = {name: encoded for encoded, (name, _) in self.fields.items()}

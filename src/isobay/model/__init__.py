@@ -9,7 +9,7 @@ from isobay.model.environment import Connection, ConnectionStatus, Environment, 
 from isobay.model.iso import Checksums, Iso, IsoEdit, IsoRecord, IsoStatus, Visibility, read_record
 from isobay.model.iso_file import IsoFile
 from isobay.model.listing import Listing, Page, SortOrder
-from isobay.model.new_iso import NewIso
+from isobay.model.new_iso import NewIso, UrlToInspect
 from isobay.model.os_type import OsType
 from isobay.model.task import Task, TaskStatus
 
@@ -36,6 +36,7 @@ __all__ = [
     "SortOrder",
     "Task",
     "TaskStatus",
+    "UrlToInspect",
     "Visibility",
     "Zone",
     "read_record",

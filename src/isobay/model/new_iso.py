@@ -14,8 +14,21 @@ _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _LOGIN = r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+:[A-Za-z0-9._~!$&'()*+,;=%-]*@)?"
 _PORT = "(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])?)?"
 _PATH = r"(?:[/?#][^\x00-\x20\x7f-\x9f\\]*)?"
-_REST = rf"{_LOGIN}(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\]){_PORT}{_PATH}"
 _HEX = "[0-9A-Fa-f]"
+_GROUP = f"{_HEX}{{1,4}}"
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_LAST = rf"(?:{_GROUP}:{_GROUP}|{_OCTET}(?:\.{_OCTET}){{3}})"
+# RFC 3986 3.2.2: all eight groups, or "::" after up to seven of them and before the rest.
+_IPV6 = "|".join(
+    [
+        f"(?:{_GROUP}:){{6}}{_LAST}",
+        f"::(?:{_GROUP}:){{5}}{_LAST}",
+        *(f"(?:(?:{_GROUP}:){{0,{most}}}{_GROUP})?::(?:{_GROUP}:){{{4 - most}}}{_LAST}" for most in range(5)),
+        f"(?:(?:{_GROUP}:){{0,5}}{_GROUP})?::{_GROUP}",
+        f"(?:(?:{_GROUP}:){{0,6}}{_GROUP})?::",
+    ]
+)
+_REST = rf"{_LOGIN}(?:{_LABEL}(?:\.{_LABEL})*\.?|\[(?:{_IPV6})\]){_PORT}{_PATH}"
 # RFC 3230 names the algorithms with a hyphen, as CloudStack's braces do; sha256sum's users write them without.
 _CHECKSUM = "|".join(
     [
@@ -26,6 +39,7 @@ _CHECKSUM = "|".join(
         ),
     ]
 )
+_WANTED = {"wanted": "an http or https URL without blanks, such as https://host/image.iso"}
 
 SourceUrl = Annotated[
     str,
@@ -33,17 +47,24 @@ SourceUrl = Annotated[
         max_length=URL_LENGTH,
         pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_REST}$",
         description="An http or https URL; credentials in it are used and never shown",
+        extra=_WANTED,
     ),
 ]
 OptionalSourceUrl = Annotated[
     str,
-    Meta(max_length=URL_LENGTH, pattern=rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://{_REST})?$", description="An http or https URL"),
+    Meta(
+        max_length=URL_LENGTH,
+        pattern=rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://{_REST})?$",
+        description="An http or https URL",
+        extra=_WANTED,
+    ),
 ]
 Checksum = Annotated[
     str,
     Meta(
         pattern=f"^(?:{_CHECKSUM})?$",
         description="sha256:…, {SHA-256}…, or bare hex digits whose number tells the algorithm; MD5 to SHA-512",
+        extra={"wanted": "sha256:…, {SHA-256}… or bare hex digits, as many as MD5, SHA-1 or SHA-2 have"},
     ),
 ]
 
@@ -66,3 +87,10 @@ class NewIso(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_f
     signature_url: OptionalSourceUrl = ""
     extractable: bool = False
     available_publicly: bool = False
+
+
+class UrlToInspect(NewIso, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What is sent to the import doctor: what would be sent to import, of which only ``url`` is required."""
+
+    name: Name = ""
+    description: Description = ""

@@ -116,3 +116,10 @@ def test_small_lists_are_asked_the_same_way(service, path):
     assert said["metadata"]["recordCount"] == len(whole)
     found = service.get(path, search=whole[0][:4].upper())
     assert whole[0] in [each["name"] for each in found]
+
+
+def test_a_value_longer_than_any_is_refused_before_a_list_begins(service):
+    """The whole list is written as it is read, and a 400 all the same."""
+    for parameters in ({}, {"page_size": 5}):
+        said = service.client().get(PATH, params={"zoneId": "x" * 300, **parameters})
+        assert (said.status_code, said.json()["errors"][0]["code"]) == (400, 2001)

@@ -13,6 +13,7 @@ from isobay.http.application import ENDPOINTS
 from isobay.http.endpoint import Endpoint
 from isobay.http.isos import endpoints as isos
 from isobay.http.tasks import told
+from isobay.inspection.diagnosis import Diagnosis
 from isobay.model import Iso, NewIso, Task, TaskStatus
 
 Document = Callable[[str], str]
@@ -43,6 +44,12 @@ def test_every_field_of_an_import_is_in_the_document(table: Table) -> None:
     """The table of what an import takes has all fields and no other."""
     named = [name for row in table("docs/api.md", "Body") for name in re.findall(r"`(\w+)`", row[0])]
     assert sorted(named) == sorted(field.encode_name for field in msgspec.structs.fields(NewIso))
+
+
+def test_every_field_of_a_diagnosis_is_in_the_document(table: Table) -> None:
+    """The table of what the import doctor answers has all fields and no other."""
+    named = [name for row in table("docs/api.md", "Answer") for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(named) == sorted(field.encode_name for field in msgspec.structs.fields(Diagnosis))
 
 
 def test_every_field_of_a_task_is_in_the_document(document: Document) -> None:
