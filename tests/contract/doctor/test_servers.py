@@ -10,6 +10,7 @@ import pytest
 from sentences import problems, said, verdict
 
 from hostile_source import HostileSource, Page, hostile
+from images import image
 from isobay.errors import InvalidFieldsError, UnavailableError
 from isobay.inspection import doctor as rooms
 from isobay.inspection.diagnosis import Diagnosis
@@ -57,7 +58,9 @@ def test_certificates_are_told_apart(rules: Callable[[], Rules], tmp_path: Path)
         told[kind] = said(diagnosis, "tls")
         assert told[kind].startswith(f"{url}: ")
     assert "has expired" in told["expired"]
+    assert "renew the certificate" in told["expired"]
     assert "made for another name" in told["name"]
+    assert "signed by no authority that this machine knows" in told["authority"]
     assert "ISOBAY_CA_FILE" in told["authority"]
 
 
@@ -186,6 +189,15 @@ def test_no_validator_and_no_size(doctor: Doctor, source: HostileSource, install
     assert diagnosis.report
     assert diagnosis.report.volume_size == installer.stat().st_size
     assert diagnosis.importable
+
+
+def test_a_small_file_of_unknown_size(doctor: Doctor, source: HostileSource, tmp_path: Path) -> None:
+    """A file that ends within its first request has the size that came, though the server never said it."""
+    made = image(tmp_path / "a.iso", {"readme.txt": "hello"}, "-no-pad")
+    source.pages["/a.iso"] = Page(made.read_bytes(), chunked=True, ranges=False)
+    diagnosis = doctor.examine(source.url("/a.iso"))
+    assert (verdict(diagnosis, "size"), diagnosis.size) == ("ok", made.stat().st_size)
+    assert verdict(diagnosis, "image") == "ok"
 
 
 def test_a_file_that_changes_meanwhile(doctor: Doctor, source: HostileSource, installer: Path) -> None:
