@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -13,8 +12,6 @@ from pathlib import Path
 import pytest
 from series import (
     BYTES_PER_SECOND,
-    CHANCE,
-    IMAGE_BYTES,
     LOCAL,
     Series,
     Workers,
@@ -25,7 +22,6 @@ from series import (
     works,
 )
 
-from images import image
 from servers import leave_out
 from service import serving
 from sources import nginx
@@ -37,34 +33,12 @@ KILLED_UNPACKERS = 20
 
 
 @pytest.fixture(scope="module")
-def large_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image that takes some seconds to come."""
-    content = random.Random(CHANCE).randbytes(IMAGE_BYTES)
-    return image(tmp_path_factory.mktemp("images") / "large.iso", {"payload.bin": content}, label="LARGE")
-
-
-@pytest.fixture(scope="module")
 def packed_image(large_image: Path) -> Path:
     """The same, packed."""
     if not shutil.which("zstd"):
         leave_out("zstd is not installed: install Debian's package zstd")
     subprocess.run(["zstd", "-q", "-1", large_image], check=True)
     return large_image.with_suffix(".iso.zst")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """What nginx serves."""
-    path = tmp_path / "root"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def series(root: Path, large_image: Path) -> Iterator[Series]:
-    """Imports of the image."""
-    with nginx(root, bytes_per_second=BYTES_PER_SECOND) as source:
-        yield Series(source, root, large_image, large_image)
 
 
 @pytest.fixture
@@ -87,13 +61,13 @@ def test_workers_may_be_killed_while_they_unpack(tmp_path: Path, packed_series: 
 def _kill_workers(data_dir: Path, series: Series, kills: int) -> None:
     with serving(data_dir, ISOBAY_TASKS_AT_ONCE="0", **LOCAL) as service, Workers(data_dir) as workers:
         workers.start()
-        assert until(lambda: works(data_dir))
-        workers.start()
         for _ in range(kills):
+            # Only then the next one, so that the older of the two always is the one that works.
+            assert until(lambda: works(data_dir))
+            workers.start()
             series.want(service, AT_ONCE)
             series.await_moment(service.behind)
             workers.kill()
-            workers.start()
             series.gather(service)
         series.finish(service)
         workers.end()
