@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,7 +17,6 @@ from isobay.settings import Settings
 if TYPE_CHECKING:  # loaded when the command runs
     from isobay.inspection.diagnosis import Diagnosis
 
-T = TypeVar("T")
 _MARKS = {"ok": "✓", "notice": "!", "problem": "✗"}
 
 
@@ -29,7 +25,7 @@ def examine(url: str, checksum_url: str, settings: Settings, imported: Path | No
     from isobay.app import build_doctor
 
     doctor = build_doctor(settings, partial(rules_in_use, settings, imported))
-    diagnosis = _apart(partial(doctor.examine, url, checksum_url=checksum_url, room=_room(settings)))
+    diagnosis = doctor.examine(url, checksum_url=checksum_url, room=_room(settings))
     if as_json:
         terminal.json(diagnosis)
     else:
@@ -56,17 +52,3 @@ def _tell(diagnosis: Diagnosis) -> None:
     if diagnosis.report:
         terminal.facts(diagnosis.url, facts_of(diagnosis.report))
     terminal.say(f"It {'can' if diagnosis.importable else 'cannot'} be imported.")
-
-
-def _apart(work: Callable[[], T]) -> T:
-    """Work in another thread, because Ctrl-C is not heard inside libcurl; that thread ends with the process."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 -- raised again by result()
-            future.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    return future.result()

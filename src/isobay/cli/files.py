@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,18 +76,12 @@ def _far(text: str, settings: Settings) -> Iterator[Image]:
     from isobay.transfer.url import SourceUrl
 
     url = SourceUrl.parse(text)
-    halt = Event()
-    # In another thread, because Ctrl-C is not heard inside libcurl.
-    with Client(build_network(settings), halt.is_set) as client, ThreadPoolExecutor(1) as thread:
-        try:
-            remote = thread.submit(RemoteFile, client, url).result()
-            if remote.size < 0:
-                raise FetchError(
-                    f"{url.shown}: the server does not say how large the file is, so it cannot be read from afar. "
-                    "Import it instead.",
-                    reason="no-length",
-                )
-            yield open_image(lambda offset, size: thread.submit(remote.read_at, offset, size).result(), remote.size)
-        except KeyboardInterrupt:
-            halt.set()
-            raise
+    with Client(build_network(settings)) as client:
+        remote = RemoteFile(client, url)
+        if remote.size < 0:
+            raise FetchError(
+                f"{url.shown}: the server does not say how large the file is, so it cannot be read from afar. "
+                "Import it instead.",
+                reason="no-length",
+            )
+        yield open_image(remote.read_at, remote.size)
