@@ -114,7 +114,8 @@ class Fetching:
                     self._farthest = max(self._farthest, self._part.size)
                     # A server that never gave anything is soon given up: the name or the port is wrong.
                     retries = self._patience.retries if self._part.size else min(self._patience.retries, FIRST_RETRIES)
-                    is_hopeless = not error.context.get("retry") or failures > retries or monotonic() > ends
+                    self._check_time(ends)
+                    is_hopeless = not error.context.get("retry") or failures > retries
                     if is_hopeless and self._why_anew:
                         raise FetchError(
                             f"{error.message} It was started over before: {self._why_anew}.", **error.context
@@ -122,12 +123,7 @@ class Fetching:
                     if is_hopeless:
                         raise
                     self._pause(error, failures)
-                if monotonic() > ends:
-                    raise FetchError(
-                        f"{self._url.shown}: the fetch took longer than ISOBAY_FETCH_HOURS allows. "
-                        "Raise it, or use a nearer server.",
-                        reason="too-long",
-                    )
+                self._check_time(ends)
         return self._version
 
     def _is_whole(self) -> bool:
@@ -203,6 +199,14 @@ class Fetching:
                 "Raise ISOBAY_MAX_ISO_BYTES to take it.",
                 reason="too-large",
                 limit=self._limit,
+            )
+
+    def _check_time(self, ends: float) -> None:
+        if monotonic() >= ends:
+            raise FetchError(
+                f"{self._url.shown}: the fetch took longer than ISOBAY_FETCH_HOURS allows. "
+                "Raise it, or use a nearer server.",
+                reason="too-long",
             )
 
     def _pause(self, error: FetchError, failures: int) -> None:
