@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -98,7 +99,12 @@ def test_large_packed_images(doctor: Doctor, source: HostileSource, tmp_path: Pa
 def test_a_bomb_is_unpacked_to_a_bound(doctor: Doctor, source: HostileSource) -> None:
     """What a few bytes unpack to without end is looked at as far as its beginning goes, and refused."""
     source.pages["/a.iso.gz"] = Page(gzip.compress(bytes(200 << 20)))
-    diagnosis = doctor.examine(source.url("/a.iso.gz"))
+    tracemalloc.start()
+    try:
+        diagnosis = doctor.examine(source.url("/a.iso.gz"))
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
     assert problems(diagnosis) == ["image"]
     assert "no ISO image" in said(diagnosis, "image")
 
