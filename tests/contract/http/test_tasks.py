@@ -127,7 +127,8 @@ def test_who_may_cancel_and_follow(waiting, pending):
         assert (client.post(cancel).status_code, client.get(follow).status_code) == (status, status)
     missing = stranger.get("/v1/tasks/none/events").text
     assert stranger.get(follow).text == missing.replace("none", pending)
-    assert waiting.client().get(f"/v1/tasks/{pending}").json()["taskStatus"] == "PENDING"
+    with waiting.behind.catalog.reading() as tx:
+        assert waiting.behind.catalog.tasks.get(tx, pending).cancelled is False
 
 
 @pytest.mark.parametrize("tail", ["", "?operation=stop", "?operation="])
