@@ -192,7 +192,7 @@ def _columns(iso: Iso, place: Place) -> dict[str, object]:
     except msgspec.ValidationError as error:
         raise InvalidFieldsError({"iso": str(error)}) from error
     scope = place.public_scope if iso.visibility == "public" else place.private_scope
-    return {"scope_id": scope, "record": record.decode(), **found}
+    return {"scope_id": scope, "record": record.decode(), "sha256": iso.checksums.get("sha256", ""), **found}
 
 
 def _moved(tx: Connection, *scope_ids: object) -> None:

@@ -71,6 +71,8 @@ environments = Table(
     Column("description", Binary, nullable=False),
     Column("membership", Binary, nullable=False),
     Column("created", Binary, nullable=False),
+    Column("max_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("max_isos", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("connection_id", "name"),
 )
 
@@ -84,6 +86,7 @@ api_keys = Table(
     Column("name", Binary, nullable=False),
     Column("role", Binary, nullable=False),
     Column("created", Binary, nullable=False),
+    Column("expires", Binary, nullable=False, server_default=""),
 )
 
 key_environments = Table(
@@ -129,6 +132,8 @@ isos = Table(
     Column("featured", Boolean, nullable=False),
     Column("updated", Binary, nullable=False),
     Column("record", Text, nullable=False),
+    Column("sha256", Binary, nullable=False, server_default=""),
+    Index("ix_isos_sha256", "sha256"),
     Index("ix_isos_environment_id", "environment_id"),
     Index("ix_isos_object_id", "object_id"),
     Index("ix_isos_scope_seq", "scope_id", "seq"),
@@ -137,7 +142,7 @@ isos = Table(
 FOUND_BY = tuple(
     str(column.name)
     for column in isos.c
-    if column.name not in {"seq", "scope_id", "environment_id", "object_id", "record"}
+    if column.name not in {"seq", "scope_id", "environment_id", "object_id", "record", "sha256"}
 )
 for name in FOUND_BY:
     Index(f"ix_isos_scope_{name}", isos.c.scope_id, isos.c[name], isos.c.seq)
@@ -189,6 +194,18 @@ activities = Table(
     Column("object_id", Binary, nullable=False),
     Column("object_name", Binary, nullable=False),
     Column("details", Text, nullable=False),
+    Column("address", Binary, nullable=False, server_default=""),
+    Column("result", Binary, nullable=False, server_default="SUCCESS"),
     Index("ix_activities_environment_seq", "environment_id", "seq"),
     sqlite_autoincrement=True,
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("iso_id", ForeignKey("isos.id", ondelete="CASCADE"), primary_key=True),
+    Column("length", BigInteger, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("expires", Binary, nullable=False),
+    Index("ix_uploads_expires", "expires"),
 )
