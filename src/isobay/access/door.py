@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from isobay.access import roles, secrets
 from isobay.catalog import Catalog, Place
+from isobay.catalog.keys import KeyRow
 from isobay.clock import utc_now
 from isobay.engines.interface import Engine
 from isobay.errors import NotFoundError, UnauthorizedError
@@ -35,31 +36,28 @@ class Door:
     def identify(self, secret: str | None, right: roles.Right = "read") -> Identity:
         """Who holds this key, with all the environments it may enter.
 
-        Raises UnauthorizedError without a known key, ForbiddenError without the right.
+        Raises UnauthorizedError without a known key or with one that expired, ForbiddenError without the right.
         """
         fingerprint, verifier = secrets.hashed(_presented(secret))
         with self._catalog.reading() as tx:
             key = self._catalog.keys.find(tx, fingerprint)
-        if key is None or not secrets.proves(verifier, key.verifier):
-            raise _unknown_key()
-        roles.require(key.identity, right)
-        return key.identity
+        identity = _proved(key, verifier)
+        roles.require(identity, right)
+        return identity
 
     def enter(self, secret: str | None, service_code: str, environment_name: str, right: roles.Right = "read") -> Visit:
         """Let a caller into an environment.
 
-        Raises UnauthorizedError without a known key, NotFoundError where the caller may not see such an
-        environment, ForbiddenError where it is seen and the right is missing.
+        Raises UnauthorizedError without a known key or with one that expired, NotFoundError where the caller
+        may not see such an environment, ForbiddenError where it is seen and the right is missing.
         """
         fingerprint, verifier = secrets.hashed(_presented(secret))
-        admitted = self._catalog.admit(fingerprint, service_code, environment_name)
-        if admitted is None or not secrets.proves(verifier, admitted[0].verifier):
-            raise _unknown_key()
-        key, place = admitted
-        if place is None or not key.identity.may_enter(place.environment_id):
+        key, place = self._catalog.admit(fingerprint, service_code, environment_name) or (None, None)
+        identity = _proved(key, verifier)
+        if place is None or not identity.may_enter(place.environment_id):
             raise no_environment(service_code, environment_name)
-        roles.require(key.identity, right)
-        return self._visit(key.identity, place)
+        roles.require(identity, right)
+        return self._visit(identity, place)
 
     def operate(self, environment_name: str, service_code: str = "") -> Visit:
         """Let the machine's operator into an environment: who can write the data directory needs no key.
@@ -117,6 +115,17 @@ def _presented(secret: str | None) -> str:
     if len(secret) > secrets.MAX_LENGTH:
         raise _unknown_key()
     return secret
+
+
+def _proved(key: KeyRow | None, verifier: bytes) -> Identity:
+    if key is None or not secrets.proves(verifier, key.verifier):
+        raise _unknown_key()
+    expires = key.identity.expires
+    if expires and expires <= utc_now():
+        raise UnauthorizedError(
+            f"The key {key.identity.name!r} expired at {expires}. Ask who made it for a new one.", expires=expires
+        )
+    return key.identity
 
 
 def _unknown_key() -> UnauthorizedError:

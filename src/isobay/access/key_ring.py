@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from isobay.access import roles, secrets
 from isobay.access.door import Door
 from isobay.catalog import Catalog
-from isobay.clock import utc_now
+from isobay.clock import utc_now, written
 from isobay.errors import ConflictError, ForbiddenError, InvalidFieldsError, NotFoundError
 from isobay.model import ApiKey, Identity, NewApiKey
 from isobay.model.requests import KeyRequest
+
+LONGEST = timedelta(days=36_525)
 
 
 class KeyRing:
@@ -39,6 +42,7 @@ class KeyRing:
             role=request.role,
             environments=sorted(set(request.environments)),
             created=utc_now(),
+            expires=_expiry(identity, request.expires),
             api_key=secret,
         )
         if request.role == "administrator":
@@ -52,7 +56,10 @@ class KeyRing:
         return key
 
     def delete(self, identity: Identity, key_id: str) -> None:
-        """Take a key back. Raises ConflictError for the last administrator's: nobody could come in any more."""
+        """Take a key back.
+
+        Raises ConflictError for the last administrator's that does not expire: one day nobody could come in.
+        """
         with self._catalog.writing() as tx:
             keys = self._catalog.keys.all(tx)
             key = next((each for each in keys if each.id == key_id), None)
@@ -60,14 +67,31 @@ class KeyRing:
                 raise NotFoundError.of("api_keys", key_id)
             if not _manages(identity, key):
                 raise ForbiddenError("A key of your role cannot take itself back. Ask an owner or an administrator.")
-            if key.role == "administrator" and sum(each.role == "administrator" for each in keys) == 1:
+            lasting = [each for each in keys if each.role == "administrator" and not each.expires]
+            if lasting == [key]:
                 raise ConflictError(
-                    f"{key.name!r} is the last administrator's key. Make another before you delete it.",
+                    f"{key.name!r} is the last administrator's key that does not expire. "
+                    "Make another before you delete it.",
                     type="api_keys",
                     id=key_id,
                 )
             self._catalog.keys.delete(tx, [key_id])
         self._door.record(identity, "api_key.delete", object_id=key.id, name=key.name)
+
+
+def _expiry(identity: Identity, expires: datetime | None) -> str:
+    """When a new key expires. What is made with a key that expires must not outlive it."""
+    if expires is None:
+        if identity.expires:
+            raise InvalidFieldsError({"expires": f"is required: the key you use expires at {identity.expires}"})
+        return ""
+    now = datetime.now(UTC)
+    if not now < expires < now + LONGEST:
+        raise InvalidFieldsError({"expires": "must be in the future, and less than a hundred years away"})
+    moment = written(expires)
+    if identity.expires and moment > identity.expires:
+        raise InvalidFieldsError({"expires": f"must not be after that of the key you use, {identity.expires}"})
+    return moment
 
 
 def _manages(identity: Identity, key: ApiKey) -> bool:

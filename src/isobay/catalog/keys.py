@@ -19,13 +19,22 @@ class KeyRow(Struct, frozen=True):
     verifier: bytes
 
 
-def key_row(key_id: str, verifier: bytes, name: str, role: RoleName, environments: frozenset[str]) -> KeyRow:
+def key_row(
+    key_id: str, verifier: bytes, name: str, role: RoleName, expires: str, environments: frozenset[str]
+) -> KeyRow:
     """Build a KeyRow from its columns."""
-    return KeyRow(identity=Identity(key_id, name, role, environments), verifier=bytes(verifier))
+    return KeyRow(identity=Identity(key_id, name, role, environments, expires), verifier=bytes(verifier))
 
 
 _BY_FINGERPRINT = (
-    select(api_keys.c.id, api_keys.c.verifier, api_keys.c.name, api_keys.c.role, key_environments.c.environment_id)
+    select(
+        api_keys.c.id,
+        api_keys.c.verifier,
+        api_keys.c.name,
+        api_keys.c.role,
+        api_keys.c.expires,
+        key_environments.c.environment_id,
+    )
     .select_from(api_keys.outerjoin(key_environments, key_environments.c.key_id == api_keys.c.id))
     .where(api_keys.c.fingerprint == bindparam("fingerprint"))
 )
@@ -39,14 +48,19 @@ class Keys:
         rows = tx.execute(_BY_FINGERPRINT, {"fingerprint": fingerprint}).all()
         if not rows:
             return None
-        first = rows[0]
-        return key_row(first[0], first[1], first[2], first[3], frozenset(row[4] for row in rows if row[4]))
+        return key_row(*rows[0][:5], frozenset(row[5] for row in rows if row[5]))
 
     def add(self, tx: Connection, key: ApiKey, fingerprint: bytes, verifier: bytes) -> None:
         """Keep a new key. Raises sqlalchemy's IntegrityError if the very secret is there already."""
         tx.execute(
             insert(api_keys).values(
-                id=key.id, fingerprint=fingerprint, verifier=verifier, name=key.name, role=key.role, created=key.created
+                id=key.id,
+                fingerprint=fingerprint,
+                verifier=verifier,
+                name=key.name,
+                role=key.role,
+                created=key.created,
+                expires=key.expires,
             )
         )
         for environment_id in key.environments:
@@ -55,7 +69,7 @@ class Keys:
     def all(self, tx: Connection) -> list[ApiKey]:
         """Every key, oldest first."""
         rows = tx.execute(
-            select(api_keys.c.id, api_keys.c.name, api_keys.c.role, api_keys.c.created).order_by(
+            select(api_keys.c.id, api_keys.c.name, api_keys.c.role, api_keys.c.created, api_keys.c.expires).order_by(
                 api_keys.c.created, api_keys.c.id
             )
         ).all()
@@ -67,7 +81,14 @@ class Keys:
         ):
             entered.setdefault(key_id, []).append(environment_id)
         return [
-            ApiKey(id=row.id, name=row.name, role=row.role, environments=entered.get(row.id, []), created=row.created)
+            ApiKey(
+                id=row.id,
+                name=row.name,
+                role=row.role,
+                environments=entered.get(row.id, []),
+                created=row.created,
+                expires=row.expires,
+            )
             for row in rows
         ]
 

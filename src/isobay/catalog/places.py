@@ -52,6 +52,7 @@ _ADMIT = (
         api_keys.c.verifier,
         api_keys.c.name.label("key_name"),
         api_keys.c.role,
+        api_keys.c.expires,
         _member.c.environment_id.label("member_of"),
         *_PLACE,
     )
@@ -94,8 +95,8 @@ class Places:
         ).first()
         if row is None:
             return None
-        key = key_row(row[0], row[1], row[2], row[3], frozenset((row[4],)) if row[4] else frozenset())
-        return key, _place(row[5:]) if row[5] is not None else None
+        key = key_row(*row[:5], frozenset((row[5],)) if row[5] else frozenset())
+        return key, _place(row[6:]) if row[6] is not None else None
 
     def named(self, tx: Connection, environment_name: str, service_code: str = "") -> list[Place]:
         """Every environment of this name, of one service or of all."""

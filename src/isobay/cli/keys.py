@@ -34,10 +34,11 @@ def list_keys(as_json: Json = False, data_dir: DataDir = None) -> None:
                 key.role,
                 ",".join(names.get(each, each) for each in key.environments),
                 key.created,
+                key.expires,
             )
             for key in keys
         )
-        terminal.table(("ID", "Name", "Role", "Environments", "Created"), rows)
+        terminal.table(("ID", "Name", "Role", "Environments", "Created", "Expires"), rows)
 
 
 @app.command()
@@ -50,6 +51,9 @@ def create(
         list[str] | None,
         typer.Option("--environment", "-e", help="An environment it may enter; repeat it. Administrators enter all."),
     ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When it opens nothing any more, as 2027-01-31T00:00:00Z.", show_default="never")
+    ] = None,
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -59,7 +63,8 @@ def create(
     with opened(data_dir, make=True) as built:
         known = built.environments.all(OPERATOR)
         entered = [the_only("environments", known, each).id for each in environment or ()]
-        request = checked(KeyRequest, {"name": name, "role": role, "environments": entered})
+        values = {"name": name, "role": role, "environments": entered, "expires": expires}
+        request = checked(KeyRequest, values)
         key = built.keys.create(OPERATOR, request)
         if as_json:
             terminal.json(key)

@@ -14,7 +14,7 @@ from isobay.http.paths import ROOT
 _REF = "#/components/schemas/{name}"
 _SAID = {
     400: "A field, a parameter or the operation is wrong, or the object's state does not allow it.",
-    401: "No key, or one that nobody has.",
+    401: "No key, one that nobody has, or one that expired.",
     403: "A known key without the right.",
     404: "Missing, or not to be seen with this key.",
     409: "The name is taken, or what is there does not allow it.",

@@ -35,6 +35,7 @@ class ApiKey(Struct, rename="camel", kw_only=True, frozen=True):
     role: RoleName
     environments: list[str]
     created: Annotated[str, Meta(description="RFC 3339, UTC")]
+    expires: Annotated[str, Meta(description="When it opens nothing any more, RFC 3339, UTC; empty for never")] = ""
 
 
 class NewApiKey(ApiKey, rename="camel", kw_only=True, frozen=True):
@@ -44,12 +45,17 @@ class NewApiKey(ApiKey, rename="camel", kw_only=True, frozen=True):
 
 
 class Identity(Struct, frozen=True):
-    """Who a request is made by: the key's id, its role, and the environments (ids) it may enter."""
+    """Who a request is made by: the key's id, its role, the environments (ids) it may enter, and until when.
+
+    ``address`` is where the request comes from; empty on the machine itself.
+    """
 
     key_id: str
     name: str
     role: RoleName
     environments: frozenset[str]
+    expires: str = ""
+    address: str = ""
 
     def may_enter(self, environment_id: str) -> bool:
         """Whether the environment exists as far as this caller may know."""

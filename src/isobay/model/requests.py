@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -59,3 +60,6 @@ class KeyRequest(Struct, rename="camel", kw_only=True, frozen=True, forbid_unkno
     name: RequiredText
     role: RoleName
     environments: Annotated[list[Text], Meta(max_length=1000)] = []
+    expires: Annotated[datetime, Meta(tz=True, description="RFC 3339; without it the key does not expire")] | None = (
+        None
+    )

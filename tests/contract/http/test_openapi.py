@@ -93,6 +93,9 @@ def _hints(service: Service, small_image: Path) -> str:
         include-operation-id = "delete_key"
         parameters = {{ "path.key_id" = "{key}" }}
         checks = {{ ensure_resource_availability.enabled = false }}
+        [[operations]]  # a key that expires does so in the future
+        include-operation-id = "create_key"
+        checks = {{ positive_data_acceptance.enabled = false }}
         [[operations]]  # page_number and cursor exclude each other
         include-operation-id = "list_isos"
         checks = {{ positive_data_acceptance.enabled = false }}
