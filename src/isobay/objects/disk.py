@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from isobay.errors import ConflictError, SourceError, StorageError
 from isobay.objects.disk_layout import DIRECTORY_MODE, INCOMING, Files, stored_ids
-from isobay.objects.disk_part import DiskPart, resumed_part
+from isobay.objects.disk_part import DiskPart, received_bytes, resumed_part
 from isobay.objects.disk_room import Room
 from isobay.objects.disk_sidecar import boot_id, held_sidecar
 from isobay.objects.interface import Examine, Progress, Received
@@ -65,9 +65,15 @@ class DiskObjects:
                     part.discard()
                     raise
 
-    def resume(self, object_id: str) -> AbstractContextManager[DiskPart]:
+    def resume(self, object_id: str, check: Callable[[], object] = lambda: None) -> AbstractContextManager[DiskPart]:
         """Open a part to go on with it, or make it. See ``Objects.resume``."""
-        return resumed_part(Files.of(self._root, object_id), self._room, self._boot)
+        return resumed_part(Files.of(self._root, object_id), self._room, self._boot, check)
+
+    def received(self, object_id: str) -> int:
+        """Bytes that came of an object. See ``Objects.received``."""
+        files = Files.of(self._root, object_id)
+        with self._room.refusing():
+            return received_bytes(files, self._boot)
 
     def room(self) -> int:
         """Bytes that may still be taken."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 from isobay.errors import ConflictError
 from isobay.objects.disk_layout import DIRECTORY_MODE, FILE_MODE, Files, fsync_directories
 from isobay.objects.disk_room import Room
-from isobay.objects.disk_sidecar import Sidecar, held_sidecar
+from isobay.objects.disk_sidecar import Sidecar, held_sidecar, read_sidecar
 
 FICLONE = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int), share the extents of another file
 ROOM_STEP = 8 << 20  # appended between two looks at what the disk has left: several parts may grow at once
@@ -81,12 +81,12 @@ class DiskPart:
             self._flush()
             self._sidecar.record(size)
 
-    def restart(self) -> None:
-        """Go back to 0 bytes, durably."""
+    def restart(self, size: int = 0) -> None:
+        """Go back to so many bytes, durably. See ``Part.restart``."""
         with self._marking, self._room.refusing():
-            self._sidecar.record(0)
-            os.ftruncate(self._descriptor, 0)
-            self._size = self._looked_until = 0
+            self._sidecar.record(min(size, self._sidecar.synced))
+            os.ftruncate(self._descriptor, size)
+            self._size = self._looked_until = size
 
     def publish(self) -> None:
         """Make it an object, whole and durable under its id. See ``Part.publish``."""
@@ -128,14 +128,25 @@ class DiskPart:
 
 
 @contextmanager
-def resumed_part(files: Files, room: Room, boot: str) -> Iterator[DiskPart]:
+def resumed_part(files: Files, room: Room, boot: str, check: Callable[[], object]) -> Iterator[DiskPart]:
     """Open a part, or make it. See ``Objects.resume``."""
     with ExitStack() as stack:
         with room.refusing():
             sidecar = stack.enter_context(held_sidecar(files, boot))
+            check()
             descriptor, size = _opened(files, sidecar)
             stack.callback(os.close, descriptor)
         yield DiskPart(files, room, sidecar, descriptor, size)
+
+
+def received_bytes(files: Files, boot: str) -> int:
+    """Bytes that came for certain, whoever holds the part. Raises OSError."""
+    try:
+        size = files.part.stat().st_size
+        sidecar = read_sidecar(files, boot)
+    except FileNotFoundError:
+        return files.whole.stat().st_size if files.whole.is_file() else 0
+    return size if sidecar.same_boot else min(size, sidecar.synced)
 
 
 def _opened(files: Files, sidecar: Sidecar) -> tuple[int, int]:

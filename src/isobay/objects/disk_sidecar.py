@@ -55,6 +55,15 @@ class Sidecar:
         os.fdatasync(self._descriptor)
 
 
+def read_sidecar(files: Files, boot: str) -> Sidecar:
+    """What an object's sidecar said a moment ago, to be read only. Raises OSError."""
+    descriptor = os.open(files.sidecar, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return Sidecar(descriptor, boot)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def held_sidecar(files: Files, boot: str) -> Iterator[Sidecar]:
     """Open and lock an object's sidecar, without waiting; the lock goes with the process, however it ends.

@@ -62,8 +62,8 @@ class Part(Protocol):
     def sync(self) -> None:
         """Make durable what was appended before the call. Raises StorageError where that fails, then and ever after."""
 
-    def restart(self) -> None:
-        """Go back to 0 bytes, durably. For the thread that appends."""
+    def restart(self, size: int = 0) -> None:
+        """Go back to ``size`` bytes, of those that are there, durably. For the thread that appends."""
 
     def publish(self) -> None:
         """Make it an object, whole and durable under its id; from then on it is only read or discarded.
@@ -79,14 +79,19 @@ class Part(Protocol):
 class Objects(Protocol):
     """Keeps objects by ids of its own making."""
 
-    def resume(self, object_id: str) -> AbstractContextManager[Part]:
+    def resume(self, object_id: str, check: Callable[[], object] = ...) -> AbstractContextManager[Part]:
         """Open a part to go on with it, or make it; the id is a uuid4 as text.
 
-        One that was published becomes a part again: call this only while no ISO is ready with it.
+        One that was published becomes a part again: call this only while no ISO is ready with it. Where that
+        may change at any time, ``check`` is called when nobody else can have the part open any more and
+        nothing is touched yet: it refuses by raising.
         However the context is left the bytes stay, unless the part was discarded. Threads that use the
         part must have ended before. Raises ConflictError, at once, while somebody else has it open,
         and StorageError where it cannot be opened.
         """
+
+    def received(self, object_id: str) -> int:
+        """Bytes that came of a part, for certain, though somebody may have it open; 0 of one that is not there."""
 
     def room(self) -> int:
         """Bytes that may still be taken."""

@@ -154,6 +154,58 @@ def test_a_restart_goes_back_to_nothing_for_good(root, object_id):
         assert part.size == 0
 
 
+def test_a_restart_goes_back_to_where_it_is_told(root, object_id):
+    """What lies below is kept and as durable as before; what was above and was synced vouches for nothing."""
+    with DiskObjects(root, boot="one").resume(object_id) as part:
+        part.append(first(MIB))
+        part.sync()
+        part.append(piece(7))
+        part.restart(MIB)
+        assert part.size == MIB
+        part.append(first(MIB))
+        part.sync()
+        part.restart(MIB + 5)
+        part.append(b"other")
+        assert part.read_at(MIB + 4, 99) == first(5)[-1:] + b"other"
+    assert DiskObjects(root, boot="one").received(object_id) == MIB + 10
+    assert DiskObjects(root, boot="two").received(object_id) == MIB + 5
+    with DiskObjects(root, boot="two").resume(object_id) as part:
+        assert part.read_at(0, 3 * MIB) == first(MIB) + first(5)
+
+
+def test_what_came_is_told_whoever_has_it_open(objects, root, object_id):
+    """Before there is anything, while it grows, after a boot only what is certain, and when it is whole."""
+    assert objects.received(object_id) == 0
+    with objects.resume(object_id) as part:
+        assert objects.received(object_id) == 0
+        part.append(piece(0))
+        part.sync()
+        part.append(piece(1))
+        assert objects.received(object_id) == 2 * PIECE
+    assert objects.received(object_id) == 2 * PIECE
+    assert DiskObjects(root, boot="another").received(object_id) == PIECE
+    with objects.resume(object_id) as part:
+        part.publish()
+    assert objects.received(object_id) == 2 * PIECE
+
+
+def test_a_check_refuses_before_anything_is_touched(objects, root, object_id):
+    """An object that was published stays one, and nobody else has it open while the check looks."""
+    with objects.resume(object_id) as part:
+        part.append(piece(0))
+        part.publish()
+
+    def refuse() -> None:
+        with pytest.raises(ConflictError), objects.resume(object_id):
+            pass
+        raise LookupError
+
+    with pytest.raises(LookupError), objects.resume(object_id, refuse):
+        pass
+    assert [path.suffix for path in left(root)] == [".iso"]
+    objects.open(object_id).close()
+
+
 @pytest.mark.parametrize("published", [False, True])
 def test_what_is_discarded_leaves_nothing(objects, root, object_id, published):
     """Published or not; the id may be used again and starts at nothing."""
