@@ -69,6 +69,13 @@ class Settings(Struct, kw_only=True, frozen=True):
         str,
         Meta(description="Networks that may be fetched from though they are not public, as 10.0.0.0/8,192.168.7.20."),
     ] = ""
+    trusted_proxies: Annotated[
+        str,
+        Meta(
+            description="Proxies in front of isobay, as 127.0.0.1,10.0.0.0/8; "
+            "what they say of where a caller is, is believed."
+        ),
+    ] = ""
     ca_file: Annotated[
         str, Meta(description="A PEM file of certificate authorities that are trusted beside the system's.")
     ] = ""

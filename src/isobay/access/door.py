@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 from msgspec import Struct
 
 from isobay.access import roles, secrets
@@ -33,7 +34,7 @@ class Door:
         self._catalog = catalog
         self._engines = engines
 
-    def identify(self, secret: str | None, right: roles.Right = "read") -> Identity:
+    def identify(self, secret: str | None, right: roles.Right = "read", address: str = "") -> Identity:
         """Who holds this key, with all the environments it may enter.
 
         Raises UnauthorizedError without a known key or with one that expired, ForbiddenError without the right.
@@ -41,11 +42,18 @@ class Door:
         fingerprint, verifier = secrets.hashed(_presented(secret))
         with self._catalog.reading() as tx:
             key = self._catalog.keys.find(tx, fingerprint)
-        identity = _proved(key, verifier)
+        identity = _proved(key, verifier, address)
         roles.require(identity, right)
         return identity
 
-    def enter(self, secret: str | None, service_code: str, environment_name: str, right: roles.Right = "read") -> Visit:
+    def enter(
+        self,
+        secret: str | None,
+        service_code: str,
+        environment_name: str,
+        right: roles.Right = "read",
+        address: str = "",
+    ) -> Visit:
         """Let a caller into an environment.
 
         Raises UnauthorizedError without a known key or with one that expired, NotFoundError where the caller
@@ -53,7 +61,7 @@ class Door:
         """
         fingerprint, verifier = secrets.hashed(_presented(secret))
         key, place = self._catalog.admit(fingerprint, service_code, environment_name) or (None, None)
-        identity = _proved(key, verifier)
+        identity = _proved(key, verifier, address)
         if place is None or not identity.may_enter(place.environment_id):
             raise no_environment(service_code, environment_name)
         roles.require(identity, right)
@@ -78,9 +86,10 @@ class Door:
         environment_id: str = "",
         object_id: str = "",
         name: str = "",
+        result: str = "SUCCESS",
         **details: Any,
     ) -> None:
-        """Write a change into the activity log."""
+        """Write a change, or one that was refused, into the activity log."""
         entry = Activity(
             id=str(uuid4()),
             created=utc_now(),
@@ -91,6 +100,8 @@ class Door:
             object_id=object_id,
             object_name=name,
             details=details,
+            address=identity.address,
+            result=result,
         )
         with self._catalog.writing() as tx:
             self._catalog.activities.add(tx, entry)
@@ -117,7 +128,7 @@ def _presented(secret: str | None) -> str:
     return secret
 
 
-def _proved(key: KeyRow | None, verifier: bytes) -> Identity:
+def _proved(key: KeyRow | None, verifier: bytes, address: str) -> Identity:
     if key is None or not secrets.proves(verifier, key.verifier):
         raise _unknown_key()
     expires = key.identity.expires
@@ -125,7 +136,7 @@ def _proved(key: KeyRow | None, verifier: bytes) -> Identity:
         raise UnauthorizedError(
             f"The key {key.identity.name!r} expired at {expires}. Ask who made it for a new one.", expires=expires
         )
-    return key.identity
+    return msgspec.structs.replace(key.identity, address=address)
 
 
 def _unknown_key() -> UnauthorizedError:

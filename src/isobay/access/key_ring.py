@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from isobay.access import roles, secrets
@@ -52,7 +53,7 @@ class KeyRing:
             if unknown := [each for each in key.environments if each not in known or not identity.may_enter(each)]:
                 raise NotFoundError.of("environments", unknown[0])
             self._catalog.keys.add(tx, key, *secrets.hashed(secret))
-        self._door.record(identity, "api_key.create", object_id=key.id, name=key.name, role=key.role)
+        self._record(identity, "api_key.create", key, role=key.role, environments=key.environments)
         return key
 
     def delete(self, identity: Identity, key_id: str) -> None:
@@ -76,7 +77,12 @@ class KeyRing:
                     id=key_id,
                 )
             self._catalog.keys.delete(tx, [key_id])
-        self._door.record(identity, "api_key.delete", object_id=key.id, name=key.name)
+        self._record(identity, "api_key.delete", key)
+
+    def _record(self, identity: Identity, operation: str, key: ApiKey, **details: Any) -> None:
+        # A key of one environment is that environment's business; one of several only an administrator's.
+        only = key.environments[0] if len(key.environments) == 1 else ""
+        self._door.record(identity, operation, environment_id=only, object_id=key.id, name=key.name, **details)
 
 
 def _expiry(identity: Identity, expires: datetime | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from isobay.access.administration import seen_by
 from isobay.catalog import Catalog
 from isobay.errors import NotFoundError, WrongStateError
-from isobay.model import Activity, Identity, Page, Task
+from isobay.model import Activity, Identity, Listing, Page, Task
 
 
 class Records:
@@ -37,7 +37,7 @@ class Records:
             )
         return task
 
-    def activity(self, identity: Identity, limit: int, offset: int) -> Page[Activity]:
-        """Some of the log, newest first."""
+    def activity(self, identity: Identity, listing: Listing) -> Page[Activity]:
+        """Some of the log of the environments that the caller may enter, newest first."""
         with self._catalog.reading() as tx:
-            return self._catalog.activities.page(tx, seen_by(identity), limit, offset)
+            return self._catalog.activities.page(tx, seen_by(identity), listing)

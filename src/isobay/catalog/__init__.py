@@ -6,6 +6,7 @@ the nouns: ``catalog.isos``, ``.imports``, ``.environments``, ``.connections``, 
 
 from sqlalchemy import Connection as Transaction
 
+from isobay.catalog.activities import FILTER_FIELDS as LOG_FIELDS
 from isobay.catalog.catalog import Catalog, open_catalog
 from isobay.catalog.imports import Import
 from isobay.catalog.isos import FILTER_FIELDS, SORT_FIELDS
@@ -14,6 +15,7 @@ from isobay.catalog.unchanged import NotRememberedError, without_waiting
 
 __all__ = [
     "FILTER_FIELDS",
+    "LOG_FIELDS",
     "SORT_FIELDS",
     "Catalog",
     "Import",

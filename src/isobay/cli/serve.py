@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from contextlib import nullcontext
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,7 @@ def _prepare(settings: Settings) -> None:
     from isobay.telemetry.logs import configure
     from isobay.telemetry.metrics import share_between_processes
 
+    proxies = _proxies(settings.trusted_proxies)
     configure(settings.log_level, settings.log_format)
     # Before anything is made: a first start that cannot listen must not make a key that nobody is shown.
     listening = _listen(settings.host, settings.port)
@@ -62,7 +64,8 @@ def _prepare(settings: Settings) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
-        proxy_headers=False,  # nothing here asks where a caller comes from, and the headers could say anything
+        proxy_headers=bool(proxies),  # from anybody else X-Forwarded-For could say anything
+        forwarded_allow_ips=proxies,
         lifespan="off",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
@@ -76,6 +79,15 @@ def _prepare(settings: Settings) -> None:
             Multiprocess(config, sockets=[listening]).run()
         else:
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def _proxies(networks: str) -> list[str]:
+    try:
+        return [str(ip_network(network.strip())) for network in networks.split(",") if network.strip()]
+    except ValueError as error:
+        raise SettingsError(
+            f"ISOBAY_TRUSTED_PROXIES holds what is no network: {error}. Write it as 127.0.0.1,10.0.0.0/8."
+        ) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

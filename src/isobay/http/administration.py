@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from isobay.access import ROLES
+from isobay.catalog import LOG_FIELDS
 from isobay.http.endpoint import Call, Endpoints, Reply
 from isobay.http.environments import path_parameter
 from isobay.http.fields import read_body
 from isobay.http.lists import DEFAULT_PAGE_SIZE, ListOf
-from isobay.model import Activity, ApiKey, Connection, Listing, NewApiKey, Role
+from isobay.model import Activity, ApiKey, Connection, NewApiKey, Role
 from isobay.model.requests import KeyRequest, NewConnection
 
 endpoints = Endpoints("administration")
 _connections = ListOf(Connection)
 _roles = ListOf(Role)
 _keys = ListOf(ApiKey)
-_activity = ListOf(Activity, (), searched=())
+_activity = ListOf(Activity, LOG_FIELDS, searched=(), is_log=True)
 
 
 @endpoints.add(
@@ -39,6 +42,7 @@ def list_connections(call: Call) -> Reply:
     returns=Connection,
     body=NewConnection,
     errors=(400, 401, 403, 409),
+    activity="connection.create",
 )
 def create_connection(call: Call) -> Reply:
     """For administrators."""
@@ -107,7 +111,15 @@ def list_keys(call: Call) -> Reply:
     return _keys.of(call, call.services.keys.all(identity))
 
 
-@endpoints.add("POST", "/api_keys", "Make a key", returns=NewApiKey, body=KeyRequest, errors=(400, 401, 403, 404))
+@endpoints.add(
+    "POST",
+    "/api_keys",
+    "Make a key",
+    returns=NewApiKey,
+    body=KeyRequest,
+    errors=(400, 401, 403, 404),
+    activity="api_key.create",
+)
 def create_key(call: Call) -> Reply:
     """For owners and administrators. The answer is the only place where the secret is seen."""
     identity = call.identity("manage")
@@ -122,6 +134,7 @@ def create_key(call: Call) -> Reply:
     status=204,
     errors=(401, 403, 404, 409),
     wrapped=False,
+    activity="api_key.delete",
 )
 def delete_key(call: Call) -> Reply:
     """For owners and administrators."""
@@ -133,7 +146,7 @@ def delete_key(call: Call) -> Reply:
 @endpoints.add(
     "GET",
     "/activity_log",
-    "Read what was changed, by whom, newest first",
+    "Read what was changed or refused, by whom, newest first",
     returns=Activity,
     many=True,
     parameters=_activity.parameters(),
@@ -143,5 +156,5 @@ def list_activity(call: Call) -> Reply:
     """A page at a time: the log has no end."""
     identity = call.identity()
     asked = _activity.read(call)
-    listing = Listing(limit=asked.limit or DEFAULT_PAGE_SIZE, offset=asked.offset, order="DESC")
-    return _activity.page(listing, call.services.records.activity(identity, listing.limit, listing.offset))
+    listing = msgspec.structs.replace(asked, limit=asked.limit or DEFAULT_PAGE_SIZE, order="DESC")
+    return _activity.page(listing, call.services.records.activity(identity, listing))

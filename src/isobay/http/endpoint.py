@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from isobay.access import Right, Visit
 from isobay.catalog import NotRememberedError, without_waiting
-from isobay.errors import InvalidFieldsError, UnknownOperationError
+from isobay.errors import InvalidFieldsError, IsobayError, UnknownOperationError
 from isobay.http.fields import read_query
 from isobay.http.paths import ROOT
 from isobay.http.responses import EventStream, Look, Whole
@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # the services name the endpoints' room, which would go round
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 _encode = msgspec.json.Encoder().encode
 JSON = "application/json"
+ID_LENGTH = 36
+ADDRESS_LENGTH = 64  # of an IPv6 address with its zone; a proxy could say anything
+REFUSALS = frozenset({400, 403, 409})  # what is refused to somebody who is known, of what may be known
 
 
 class Call(Struct, frozen=True):
@@ -34,17 +37,39 @@ class Call(Struct, frozen=True):
 
     services: Services
     secret: str | None
+    address: str
     path: dict[str, Any]
     query: bytes
     body: bytes
 
     def visit(self, right: Right = "read") -> Visit:
         """Let the caller into the environment that the path names. See ``Door.enter``."""
-        return self.services.door.enter(self.secret, self.path["service_code"], self.path["environment_name"], right)
+        path = self.path
+        return self.services.door.enter(
+            self.secret, path["service_code"], path["environment_name"], right, self.address
+        )
 
     def identity(self, right: Right = "read") -> Identity:
         """Who the caller is. See ``Door.identify``."""
-        return self.services.door.identify(self.secret, right)
+        return self.services.door.identify(self.secret, right, self.address)
+
+    def refused(self, operation: str, error: IsobayError) -> None:
+        """Write into the log that a change was refused: to whom, where and why; nothing of what was sent."""
+        if "environment_name" in self.path:
+            here = self.visit()
+            identity, environment_id = here.identity, here.place.environment_id
+        else:
+            identity, environment_id = self.identity(), self.path.get("environment_id", "")
+            if not identity.may_enter(environment_id):  # nobody writes into the log of another's environment
+                environment_id = ""
+        object_id = next((value for name, value in self.path.items() if name.endswith("_id")), "")
+        self.services.door.record(
+            identity,
+            operation,
+            environment_id=environment_id[:ID_LENGTH],
+            object_id=object_id[:ID_LENGTH],
+            result=str(error.code),
+        )
 
 
 class Reply(Struct, frozen=True):
@@ -63,6 +88,7 @@ class Described(Struct, frozen=True):
 
     ``recalled``: often asked, and often remembered. It is answered without the way to a thread if it is.
     ``slow``: it waits for others' servers, and has threads of its own to do so.
+    ``activity``: what the change is called in the activity log, where it is written even if it is refused.
     """
 
     operation_id: str
@@ -79,6 +105,7 @@ class Described(Struct, frozen=True):
     is_task: bool = False
     recalled: bool = False
     slow: bool = False
+    activity: str = ""
 
 
 Function = Callable[[Call], Reply]
@@ -125,15 +152,16 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         call = Call(
             services=services,
             secret=_secret(request.scope["headers"]),
+            address=_address(request.scope),
             path=request.scope["path_params"],
             query=request.scope["query_string"],
             body=await request.body() if has_body else b"",
         )
         function, described = choose(call.query)
-        answered = _recall(function, call) if described.recalled else None
+        answered = _recall(function, described, call) if described.recalled else None
         if answered is None:
             threads = services.slow_threads if described.slow else services.threads
-            answered = await threads.run(_run, function, call)
+            answered = await threads.run(_run, function, described, call)
         reply, content = answered
         if reply.look is not None:
             return EventStream(reply.look, services.threads, services.streams)
@@ -199,16 +227,26 @@ def _secret(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     return None
 
 
-def _recall(function: Function, call: Call) -> tuple[Reply, bytes] | None:
+def _address(scope: Mapping[str, Any]) -> str:
+    client = scope.get("client")
+    return str(client[0])[:ADDRESS_LENGTH] if client else ""
+
+
+def _recall(function: Function, described: Described, call: Call) -> tuple[Reply, bytes] | None:
     try:
         with without_waiting():
-            return _run(function, call)
+            return _run(function, described, call)
     except NotRememberedError:
         return None
 
 
-def _run(function: Function, call: Call) -> tuple[Reply, bytes]:
-    reply = function(call)
+def _run(function: Function, described: Described, call: Call) -> tuple[Reply, bytes]:
+    try:
+        reply = function(call)
+    except IsobayError as error:
+        if described.activity and error.status in REFUSALS:
+            call.refused(described.activity, error)
+        raise
     if reply.body is None:
         return reply, b""
     return reply, reply.body if isinstance(reply.body, bytes) else _encode(reply.body)

@@ -57,6 +57,7 @@ def list_environments(call: Call) -> Reply:
     returns=Environment,
     body=NewEnvironment,
     errors=(400, 401, 403, 404, 409),
+    activity="environment.create",
 )
 def create_environment(call: Call) -> Reply:
     """For administrators."""
@@ -86,6 +87,7 @@ def get_environment(call: Call) -> Reply:
     body=EnvironmentEdit,
     parameters=(path_parameter("environment_id", "The id of the environment."),),
     errors=(400, 401, 403, 404, 409),
+    activity="environment.edit",
 )
 def edit_environment(call: Call) -> Reply:
     """For its owners and administrators."""
@@ -102,6 +104,7 @@ def edit_environment(call: Call) -> Reply:
     status=204,
     errors=(401, 403, 404, 409),
     wrapped=False,
+    activity="environment.delete",
 )
 def delete_environment(call: Call) -> Reply:
     """For its owners and administrators; refused while it holds an ISO."""

@@ -73,6 +73,7 @@ def get_iso(call: Call) -> Reply:
     parameters=environment_parameters(),
     errors=(*ISO_ERRORS, 409, 507),
     is_task=True,
+    activity="iso.import",
 )
 def import_iso(call: Call) -> Reply:
     """Answers with the task that brings it, and the ISO, which is not ready yet."""
@@ -108,6 +109,7 @@ def inspect_url(call: Call) -> Reply:
     body=IsoEdit,
     parameters=environment_parameters("iso_id"),
     errors=ISO_ERRORS,
+    activity="iso.edit",
 )
 def edit_iso(call: Call) -> Reply:
     """What is left out stays as it is."""
@@ -136,6 +138,7 @@ def edit_iso(call: Call) -> Reply:
     parameters=environment_parameters("iso_id"),
     errors=(*ISO_ERRORS, 409),
     is_task=True,
+    activity="iso.retry",
 )
 def retry_iso(call: Call) -> Reply:
     """Answers with the new task, and the ISO."""
@@ -152,6 +155,7 @@ def retry_iso(call: Call) -> Reply:
     wrapped=False,
     parameters=environment_parameters("iso_id"),
     errors=ISO_ERRORS,
+    activity="iso.delete",
 )
 def delete_iso(call: Call) -> Reply:
     """Answers with the task that deleted it."""

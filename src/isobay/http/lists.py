@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from isobay.clock import written
 from isobay.errors import InvalidFieldsError
 from isobay.http.endpoint import Call, Reply
 from isobay.http.fields import read_query
@@ -20,7 +22,8 @@ VALUE_LENGTH = 1024
 QUERIES_KEPT = 256
 TEXT = r"^[^\x00]*$"
 _LARGEST = (1 << 63) - 1
-_CONTROLS = ("page_number", "page_size", "sort_by", "sort_order", "cursor", "search")
+_CONTROLS = ("page_number", "page_size", "sort_by", "sort_order", "cursor", "search", "since", "until")
+_TIMES = {"since": "From this moment on.", "until": "Before this moment."}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,7 +39,10 @@ class Metadata(Struct, rename="camel", kw_only=True, omit_defaults=True):
 
 
 class ListOf:
-    """A list of one kind of struct: which of its fields can be sorted and filtered by."""
+    """A list of one kind of struct: which of its fields can be sorted and filtered by.
+
+    A log has one order, that of time, and can be cut by ``since`` and ``until``.
+    """
 
     def __init__(
         self,
@@ -44,12 +50,14 @@ class ListOf:
         names: Sequence[str] | None = None,
         cursor: bool = False,
         searched: Sequence[str] = ("name", "description"),
+        is_log: bool = False,
     ) -> None:
         fields = {field.name: field for field in msgspec.structs.fields(kind)}
         chosen = names if names is not None else [name for name, field in fields.items() if _scalar(field.type)]
         self.fields = {fields[name].encode_name: (name, _scalar(fields[name].type)) for name in chosen}
         self.searched = [name for name in searched if name in fields]
         self.has_cursor = cursor
+        self.is_log = is_log
         # Callers ask the same questions again and again, and what a question means depends on nothing else.
         self._read = lru_cache(QUERIES_KEPT)(self._understand)
 
@@ -65,7 +73,7 @@ class ListOf:
                 "How many a page; without it the whole list.",
             ),
         ]
-        if names:
+        if names and not self.is_log:
             by = {"type": "string", "enum": names}
             said.append(("sort_by", by, "The field to sort by; without it the order of creation."))
             said.append(("sort_order", {"type": "string", "enum": ["ASC", "DESC"]}, "The direction."))
@@ -75,6 +83,8 @@ class ListOf:
             said.append(
                 ("cursor", {"type": "string"}, "metadata.nextCursor of the page before; instead of page_number.")
             )
+        if self.is_log:
+            said += [(name, {"type": "string", "format": "date-time"}, meaning) for name, meaning in _TIMES.items()]
         kinds: dict[type, dict[str, Any]] = {
             bool: {"type": "boolean"},
             int: {"type": "integer", "maximum": _LARGEST, "minimum": -_LARGEST},
@@ -102,6 +112,8 @@ class ListOf:
         filters = [
             (self.fields[name][0], self._value(name, given[name], problems)) for name in given if name in self.fields
         ]
+        if self.is_log:
+            filters += [(name, _moment(name, given[name], problems)) for name in _TIMES if name in given]
         unknown = given.keys() - self.fields.keys() - self._controls()
         problems |= dict.fromkeys(
             unknown,
@@ -178,7 +190,8 @@ class ListOf:
     def _controls(self) -> set[str]:
         absent = set() if self.has_cursor else {"cursor"}
         absent |= set() if self.searched else {"search"}
-        absent |= set() if self.fields else {"sort_by", "sort_order"}
+        absent |= set() if self.fields and not self.is_log else {"sort_by", "sort_order"}
+        absent |= set() if self.is_log else _TIMES.keys()
         return set(_CONTROLS) - absent
 
     def _value(self, name: str, text: str, problems: dict[str, str]) -> FilterValue:
@@ -203,6 +216,14 @@ def _integer(name: str, text: str, least: int, largest: int, problems: dict[str,
         return int(text)
     problems[name] = f"must be a whole number from {least} to {largest}"
     return least
+
+
+def _moment(name: str, text: str, problems: dict[str, str]) -> str:
+    try:
+        return written(msgspec.convert(text, Annotated[datetime, Meta(tz=True)]))
+    except (msgspec.ValidationError, OverflowError):
+        problems[name] = "must be a moment in RFC 3339, as 2027-01-31T00:00:00Z"
+        return ""
 
 
 def _scalar(kind: Any) -> type | Any:

@@ -61,6 +61,7 @@ def follow_task(call: Call) -> Reply:
     parameters=_TASK,
     errors=(400, 401, 403, 404, 409),
     wrapped=False,
+    activity="task.cancel",
 )
 def cancel_task(call: Call) -> Reply:
     """Whoever works on it stops soon, and then it is FAILED. What an import fetched stays, for another try."""

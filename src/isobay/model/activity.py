@@ -1,4 +1,4 @@
-"""What was done, by whom."""
+"""What was done or refused, by whom, and from where."""
 
 from __future__ import annotations
 
@@ -19,3 +19,5 @@ class Activity(Struct, rename="camel", kw_only=True, frozen=True):
     object_id: str
     object_name: str
     details: dict[str, Any] = {}
+    address: Annotated[str, Meta(description="Where it was asked from; empty for the machine itself")] = ""
+    result: Annotated[str, Meta(description="SUCCESS, or the code of the error that refused it")] = "SUCCESS"

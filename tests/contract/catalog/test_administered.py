@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from isobay.clock import utc_now
-from isobay.model import Activity, ApiKey, Connection, ConnectionStatus, Environment, Named, Task, Zone
+from isobay.model import Activity, ApiKey, Connection, ConnectionStatus, Environment, Listing, Named, Task, Zone
 
 NOW = "2026-01-01T00:00:00.000000Z"
 
@@ -170,7 +170,7 @@ def test_the_log_is_read_newest_first(shelf):
     given = [
         Activity(
             id=f"activity-{number}",
-            created=NOW,
+            created=f"{NOW[:-2]}{number // 2}Z",
             operation="iso.edit",
             key_id="key",
             key_name="Ünïcode",
@@ -178,6 +178,8 @@ def test_the_log_is_read_newest_first(shelf):
             object_id="iso",
             object_name="Debian",
             details={"changed": ["name"], "number": number},
+            address="192.0.2.1",
+            result="2001" if number == 3 else "SUCCESS",
         )
         for number in range(7)
     ]
@@ -186,13 +188,19 @@ def test_the_log_is_read_newest_first(shelf):
             shelf.catalog.activities.add(tx, activity)
 
     newest = given[::-1]
-    with shelf.catalog.reading() as tx:
-        page = shelf.catalog.activities.page
-        assert (page(tx, None, 3, 0).items, page(tx, None, 3, 0).total) == (newest[:3], 7)
-        assert page(tx, None, 3, 6).items == newest[6:]
-        assert (
-            page(tx, ["environment-2"], 10, 1).items == [entry for entry in newest if "2" in entry.environment_id][1:]
-        )
-        assert page(tx, ["environment-2"], 1, 0).total == 3
-        assert page(tx, [], 10, 0).items == []
-        assert page(tx, None, 10, 100).total == 7
+
+    def page(environments: list[str] | None = None, limit: int = 10, offset: int = 0, **filters: str):
+        listing = Listing(limit=limit, offset=offset, filters=tuple(filters.items()))
+        with shelf.catalog.reading() as tx:
+            return shelf.catalog.activities.page(tx, environments, listing)
+
+    assert (page(limit=3).items, page(limit=3).total) == (newest[:3], 7)
+    assert page(limit=3, offset=6).items == newest[6:]
+    assert page(["environment-2"], offset=1).items == [each for each in newest if "2" in each.environment_id][1:]
+    assert page(["environment-2"], limit=1).total == 3
+    assert page([]).items == []
+    assert page(offset=100).total == 7
+    assert page(result="2001").items == [given[3]]
+    assert page(since=given[3].created, until=given[5].created).items == given[3:1:-1]
+    assert page(object_id="iso", operation="iso.edit", key_id="key", environment_id="environment-1").total == 4
+    assert page(["environment-2"], environment_id="environment-1").total == 0
