@@ -25,7 +25,7 @@ from isobay.tasks import Runner, open_delivery
 from isobay.transfer.client import Network
 from isobay.transfer.fetching import Patience
 from isobay.transfer.guard import AddressGuard
-from isobay.transfer.sealing import load_seal
+from isobay.transfer.sealing import load_seal, load_secret
 
 if TYPE_CHECKING:  # the command line builds everything but the web application, and starts without it
     from isobay.http.paths import ASGIApp
@@ -34,6 +34,8 @@ THREADS = 4
 SLOW_THREADS = 4  # what they do waits for others' servers, and costs this machine little
 SLOW_WAITING = 16
 STREAMS = 100
+READERS = 4  # what they do waits for the disk
+DOWNLOADS = 256  # each has at most two pieces of 1 MiB in memory
 
 
 class Isobay(Struct, frozen=True):
@@ -156,6 +158,7 @@ def web_application(built: Isobay) -> ASGIApp:
     from isobay.http.services import Services
     from isobay.http.threads import Threads
     from isobay.telemetry.metrics import Metrics
+    from isobay.transfer.links import Links
 
     return application(
         Services(
@@ -168,7 +171,14 @@ def web_application(built: Isobay) -> ASGIApp:
             metrics=Metrics(),
             threads=Threads(THREADS),
             slow_threads=Threads(SLOW_THREADS, SLOW_WAITING),
-            streams=Streams(STREAMS),
+            streams=Streams(
+                STREAMS,
+                "streams of events",
+                "Ask for the object itself now and then, or try again when others have ended.",
+            ),
+            readers=Threads(READERS),
+            downloads=Streams(DOWNLOADS, "downloads at once", "Try again when others have ended."),
+            links=Links(load_secret(built.settings.secret_key, built.settings.data_dir)),
             is_ready=built.catalog.answers,
         )
     )

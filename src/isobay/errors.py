@@ -8,17 +8,23 @@
     ├── AlreadyExistsError      2014  409  the name or code is taken
     ├── CancelledError          2015  409  the work was cancelled by who may
     ├── QuotaError              2016  409  the environment holds as much as it may
+    ├── LockedError             2017  423  somebody else writes to it now
     ├── ImageError              2101  400  the bytes are not a readable disk image
     ├── RulesError              2102  400  the operating system rules cannot be read
     ├── SourceError             2103  400  a local file cannot be read or is not allowed
     ├── FetchError              2104  502  a server or the network does not give the bytes of a URL
     ├── AddressError            2105  403  the address guard lets nothing connect there
     ├── ChecksumError           2106  400  bytes are not those that a checksum or a signature promises
+    ├── PieceError              2107  460  the bytes of one request are not those that it promises
     ├── UnauthorizedError       3001  401  no key, or a key nobody has
     ├── ForbiddenError          3002  403  a known key without the right
     ├── NotFoundError           4001  404  missing, or not visible to the caller
     ├── MethodNotAllowedError   4002  405  the path exists, the verb does not
     ├── TooLargeError           4003  413  the request is larger than the limit
+    ├── StalledError            4008  408  the request's body did not come to its end
+    ├── PreconditionError       4012  412  the request is for another version than there is
+    ├── MediaTypeError          4015  415  the body is of a type that is not taken there
+    ├── RangeError              4016  416  no part of what was asked for is there
     ├── StorageError            5001  507  the disk cannot take or give the bytes
     ├── UnavailableError        5002  503  a part that is needed is not there now
     └── SettingsError           5003  500  an option has a value that cannot be used
@@ -44,12 +50,18 @@ __all__ = [
     "ImageError",
     "InvalidFieldsError",
     "IsobayError",
+    "LockedError",
+    "MediaTypeError",
     "MethodNotAllowedError",
     "NotFoundError",
+    "PieceError",
+    "PreconditionError",
     "QuotaError",
+    "RangeError",
     "RulesError",
     "SettingsError",
     "SourceError",
+    "StalledError",
     "StorageError",
     "TooLargeError",
     "UnauthorizedError",
@@ -129,6 +141,13 @@ class QuotaError(IsobayError):
     status = 409
 
 
+class LockedError(IsobayError):
+    """Somebody else writes to it now."""
+
+    code = 2017
+    status = 423
+
+
 class ImageError(IsobayError):
     """The bytes are no disk image that can be read: the one kind of error of ``isobay.image``."""
 
@@ -171,6 +190,13 @@ class ChecksumError(IsobayError):
     status = 400
 
 
+class PieceError(IsobayError):
+    """The bytes of one request are not those that its own checksum promises: tus 1.0 gives it its status."""
+
+    code = 2107
+    status = 460
+
+
 class UnauthorizedError(IsobayError):
     """There is no key, or nobody has such a key."""
 
@@ -209,6 +235,34 @@ class TooLargeError(IsobayError):
 
     code = 4003
     status = 413
+
+
+class StalledError(IsobayError):
+    """The request's body broke off, or nothing more of it came for too long."""
+
+    code = 4008
+    status = 408
+
+
+class PreconditionError(IsobayError):
+    """The request names a version, and there is another."""
+
+    code = 4012
+    status = 412
+
+
+class MediaTypeError(IsobayError):
+    """The request's body is of a type that is not taken there."""
+
+    code = 4015
+    status = 415
+
+
+class RangeError(IsobayError):
+    """No part of the body that was asked for is there: ``context["size"]`` is how many bytes there are."""
+
+    code = 4016
+    status = 416
 
 
 class StorageError(IsobayError):

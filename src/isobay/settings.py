@@ -96,17 +96,30 @@ class Settings(Struct, kw_only=True, frozen=True):
         int, Meta(ge=1, le=86_400, description="How long a server may send nothing before the connection is cut.")
     ] = 60
     fetch_hours: Annotated[int, Meta(ge=1, le=8760, description="How long an import may take in all, in hours.")] = 24
+    upload_hours: Annotated[
+        int, Meta(ge=1, le=8760, description="How long an upload is kept that nobody goes on with, in hours.")
+    ] = 24
+    upload_stall_seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="How long who uploads may send nothing before the connection is cut.")
+    ] = 60
     signing_keys: Annotated[
         str,
         Meta(
             description="A file or directory of OpenPGP certificates whose signatures of checksum files are believed."
         ),
     ] = ""
+    download_hours: Annotated[
+        int, Meta(ge=1, le=8760, description="How long a link to download an ISO leads to it, in hours.")
+    ] = 24
+    public_url: Annotated[
+        str,
+        Meta(description="What links begin with, as https://isos.example.org; empty takes the host that was asked."),
+    ] = ""
     secret_key: Annotated[
         str,
         Meta(
             max_length=256,
-            description="What credentials in URLs are sealed with; empty keeps a random one in the data directory.",
+            description="What logins are sealed and links signed with; empty keeps a random one in the data directory.",
         ),
     ] = ""
     rules_url: Annotated[

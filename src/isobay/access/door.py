@@ -17,6 +17,7 @@ from isobay.errors import NotFoundError, UnauthorizedError
 from isobay.model import Activity, Identity
 
 OPERATOR = Identity(key_id="", name="operator", role="administrator", environments=frozenset())
+_NOBODY = Identity(key_id="", name="", role="viewer", environments=frozenset())
 
 
 class Visit(Struct, frozen=True):
@@ -66,6 +67,17 @@ class Door:
             raise no_environment(service_code, environment_name)
         roles.require(identity, right)
         return self._visit(identity, place)
+
+    def follow(self, environment_id: str) -> Visit:
+        """Let whoever has a link into the environment that it was made in. Raises NotFoundError where that is gone.
+
+        Who comes by a link may do only what the link says: the identity is nobody's.
+        """
+        with self._catalog.reading() as tx:
+            place = self._catalog.places.by_id(tx, environment_id)
+        if place is None:
+            raise no_environment("(any)", environment_id)
+        return self._visit(_NOBODY, place)
 
     def operate(self, environment_name: str, service_code: str = "") -> Visit:
         """Let the machine's operator into an environment: who can write the data directory needs no key.

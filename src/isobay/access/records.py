@@ -15,10 +15,10 @@ class Records:
         self._catalog = catalog
 
     def task(self, identity: Identity, task_id: str) -> Task:
-        """One task. Raises NotFoundError for one of an environment the caller may not enter."""
+        """One task. Raises NotFoundError for one of an environment the caller may not enter, or another key's link."""
         with self._catalog.reading() as tx:
             task = self._catalog.tasks.get(tx, task_id)
-        if task is None or not identity.may_enter(task.environment_id):
+        if task is None or not identity.may_enter(task.environment_id) or not _may_read(identity, task):
             raise NotFoundError.of("tasks", task_id)
         return task
 
@@ -41,3 +41,8 @@ class Records:
         """Some of the log of the environments that the caller may enter, newest first."""
         with self._catalog.reading() as tx:
             return self._catalog.activities.page(tx, seen_by(identity), listing)
+
+
+def _may_read(identity: Identity, task: Task) -> bool:
+    """A result that names a key is for that key alone, and for the operator, who has none."""
+    return identity.key_id in ("", (task.result or {}).get("keyId", identity.key_id))

@@ -17,6 +17,7 @@ from isobay.cli import terminal
 from isobay.errors import InvalidFieldsError, StorageError
 
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
+    from isobay.engines.opened import Opened
     from isobay.inspection.contents import Content
     from isobay.model import IsoFile
 
@@ -24,7 +25,7 @@ MOST_ENTRIES = 10_000  # as the API's
 
 
 Listing = Callable[[str, int], "list[IsoFile]"]
-Opening = Callable[[str], "Content"]
+Opening = Callable[[str], "Content | Opened"]
 InnerPath = Annotated[str, typer.Argument(help="A directory or a file inside the image.", metavar="PATH")]
 Output = Annotated[
     Path | None,
@@ -63,7 +64,7 @@ def _link(target: str) -> str:
     return f" -> {target}" if target else ""
 
 
-def _print(content: Content) -> None:
+def _print(content: Content | Opened) -> None:
     """Write a file to standard output: as it is into a pipe, as harmless text on a terminal."""
     if not terminal.is_terminal():
         sys.stdout.flush()
@@ -79,7 +80,7 @@ def _print(content: Content) -> None:
         sys.stdout.write("".join(each if each in "\n\t" else terminal.clean(each) for each in text))
 
 
-def _save(content: Content, output: Path) -> None:
+def _save(content: Content | Opened, output: Path) -> None:
     """Write a file beside its place and move it there when it is whole; what is no regular file is written into."""
     try:
         try:
@@ -97,7 +98,7 @@ def _save(content: Content, output: Path) -> None:
         raise StorageError(f"{output} cannot be written: {os.strerror(error.errno or 0)}.") from error
 
 
-def _replace(content: Content, output: Path, mode: int) -> None:
+def _replace(content: Content | Opened, output: Path, mode: int) -> None:
     descriptor, part = tempfile.mkstemp(prefix=".isobay-", dir=output.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -108,7 +109,7 @@ def _replace(content: Content, output: Path, mode: int) -> None:
         Path(part).unlink(missing_ok=True)
 
 
-def _write(content: Content, file: BinaryIO, name: str) -> None:
+def _write(content: Content | Opened, file: BinaryIO, name: str) -> None:
     done = 0
     with terminal.progress(name) as progress:
         for chunk in content.chunks:

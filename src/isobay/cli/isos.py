@@ -246,5 +246,5 @@ def files(
     """List a directory inside an image, or print or save a file of it. Nothing is mounted."""
     with visiting(data_dir, environment, service) as (_, visit):
         engine, place, iso = visit.engine, visit.place, the_iso(visit, iso_id)
-        listing, opening = partial(engine.iso_files, place, iso.id), partial(engine.iso_content, place, iso.id)
+        listing, opening = partial(engine.iso_files, place, iso.id), partial(engine.open_file, place, iso.id)
         show_contents(listing, opening, path, output, as_json=as_json)

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 
 from isobay import __version__
 from isobay.errors import IsobayError
-from isobay.http import administration, environments, failures, health, isos, tasks
+from isobay.http import administration, downloads, environments, failures, health, isos, tasks
 from isobay.http.endpoint import JSON, Endpoint, handler, options
 from isobay.http.measured import Measured
 from isobay.http.openapi import document
@@ -21,6 +21,7 @@ from isobay.pages.api import api_page
 
 ENDPOINTS = [
     *isos.endpoints.all,
+    *downloads.endpoints.all,
     *environments.endpoints.all,
     *administration.endpoints.all,
     *tasks.endpoints.all,

@@ -17,7 +17,8 @@ from isobay.catalog import NotRememberedError, without_waiting
 from isobay.errors import InvalidFieldsError, IsobayError, UnknownOperationError
 from isobay.http.fields import read_query
 from isobay.http.paths import ROOT
-from isobay.http.responses import EventStream, Look, Whole
+from isobay.http.responses import EventStream, Look, Whole, encoded
+from isobay.http.sending import Sending, Sent
 from isobay.http.threads import Threads
 from isobay.model import Identity
 
@@ -41,6 +42,17 @@ class Call(Struct, frozen=True):
     path: dict[str, Any]
     query: bytes
     body: bytes
+    scheme: str
+    is_head: bool
+    raw_headers: Iterable[tuple[bytes, bytes]]
+
+    def headers(self) -> dict[str, str]:
+        """The request's headers by name in lower case; those given several times joined by commas (RFC 9110, 5.3)."""
+        found: dict[str, str] = {}
+        for name, value in self.raw_headers:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            found[key] = f"{found[key]}, {text}" if key in found else text
+        return found
 
     def visit(self, right: Right = "read") -> Visit:
         """Let the caller into the environment that the path names. See ``Door.enter``."""
@@ -73,12 +85,13 @@ class Call(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """An answer: a value for JSON, bytes in pieces, or events, for which ``look`` is called again and again."""
+    """An answer: a value for JSON, bytes in pieces, what lies somewhere, or events, each from a ``look``."""
 
     body: Any = None
     status: int = 200
     stream: Generator[bytes] | None = None
     look: Look | None = None
+    sent: Sent | None = None
     media_type: str = JSON
     headers: dict[str, str] = {}
 
@@ -156,6 +169,9 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
             path=request.scope["path_params"],
             query=request.scope["query_string"],
             body=await request.body() if has_body else b"",
+            scheme=request.scope["scheme"],
+            is_head="is_head" in request.scope,
+            raw_headers=request.scope["headers"],
         )
         function, described = choose(call.query)
         answered = _recall(function, described, call) if described.recalled else None
@@ -165,6 +181,10 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         reply, content = answered
         if reply.look is not None:
             return EventStream(reply.look, services.threads, services.streams)
+        if reply.sent is not None:
+            return Sending(
+                reply.sent, reply.status, encoded(reply.headers, reply.media_type), services.readers, services.downloads
+            )
         if reply.stream is not None:
             # Drawn before anything is sent: what fails by then is answered as a failure.
             first = await services.threads.run(next, reply.stream, None)

@@ -13,6 +13,7 @@ from isobay.errors import (
     IsobayError,
     MethodNotAllowedError,
     NotFoundError,
+    RangeError,
     TooLargeError,
 )
 from isobay.http.endpoint import JSON
@@ -35,7 +36,11 @@ def on_isobay_error(_request: Request[Any, Any, Any], error: IsobayError) -> Res
     """An error of ours, said as it is."""
     if error.status >= 500:
         logs.error("request failed", message=error.message)
-    headers = {"WWW-Authenticate": 'ApiKey realm="isobay", header="MC-Api-Key"'} if error.status == 401 else None
+    headers = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'ApiKey realm="isobay", header="MC-Api-Key"'
+    if isinstance(error, RangeError):
+        headers["Content-Range"] = f"bytes */{error.context['size']}"
     return answer(error, headers)
 
 

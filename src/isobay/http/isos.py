@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from isobay.access import Visit, require
 from isobay.catalog import FILTER_FIELDS
 from isobay.errors import InvalidFieldsError
+from isobay.http.downloads import OCTETS, sent
 from isobay.http.endpoint import Call, Endpoints, Reply
 from isobay.http.environments import ENVIRONMENT, environment_parameters
 from isobay.http.fields import given_fields, read_body, read_query
@@ -17,7 +16,6 @@ from isobay.model import Iso, IsoEdit, IsoFile, NewIso, UrlToInspect
 
 ISO_ERRORS = (400, 401, 403, 404)
 MAX_FILES = 10_000
-OCTETS = "application/octet-stream"
 
 endpoints = Endpoints("isos")
 _isos = ListOf(Iso, FILTER_FIELDS, cursor=True)
@@ -178,7 +176,7 @@ def delete_iso(call: Call) -> Reply:
     returns=IsoFile,
     many=True,
     parameters=(*environment_parameters("iso_id"), _path),
-    errors=ISO_ERRORS,
+    errors=(*ISO_ERRORS, 409),
 )
 def list_iso_files(call: Call) -> Reply:
     """Read out of the image without mounting it; at most the first 10,000 entries."""
@@ -192,21 +190,16 @@ def list_iso_files(call: Call) -> Reply:
     f"{ENVIRONMENT}/isos/{{iso_id:str}}/files/content",
     "Fetch a file from inside the image",
     parameters=(*environment_parameters("iso_id"), {**_path, "required": True}),
-    errors=ISO_ERRORS,
+    errors=(*ISO_ERRORS, 409, 412, 416, 503),
     media_type=OCTETS,
     wrapped=False,
 )
 def get_iso_file(call: Call) -> Reply:
-    """The bytes as they are in the image, never shown as a page of ours."""
+    """The bytes as they are in the image, or ranges of them; never shown as a page of ours."""
     path = _inner_path(call)
     here = call.visit()
-    content = here.engine.iso_content(here.place, call.path["iso_id"], path)
-    headers = {
-        "Content-Length": str(content.size),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(content.name, safe='')}",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return Reply(stream=content.chunks, media_type=OCTETS, headers=headers)
+    opened = here.engine.open_file(here.place, call.path["iso_id"], path)
+    return sent(call, opened, opened.name)
 
 
 def _record(call: Call, here: Visit, operation: str, iso: Iso) -> None:

@@ -6,7 +6,7 @@ import logging
 from time import perf_counter
 from typing import Any
 
-from isobay.http.paths import ASGIApp
+from isobay.http.paths import ASGIApp, loggable
 from isobay.telemetry import logs
 from isobay.telemetry.metrics import Metrics
 
@@ -14,7 +14,10 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Measured:
-    """Wraps the application. Paths are logged without their queries, which may hold what callers search for."""
+    """Wraps the application. Paths are logged without their queries, which may hold what callers search for.
+
+    Nor are the tokens of links logged.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -46,5 +49,6 @@ class Measured:
             level = logging.DEBUG if method in _READING and status < 400 else logging.INFO
             if logs.enabled(level):
                 milliseconds = round(seconds * 1000, 1)
-                shown = "".join(character if character.isprintable() else "\ufffd" for character in path)
-                logs.write(level, "request", method=method, path=shown, status=status, milliseconds=milliseconds)
+                logs.write(
+                    level, "request", method=method, path=loggable(path), status=status, milliseconds=milliseconds
+                )

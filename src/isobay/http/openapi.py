@@ -18,7 +18,9 @@ _SAID = {
     403: "A known key without the right.",
     404: "Missing, or not to be seen with this key.",
     409: "The name is taken, or what is there does not allow it.",
+    412: "There is another version than the headers ask for.",
     413: "The body is larger than the limit.",
+    416: "No part of what the header Range asks for is there.",
     503: "More of this is going on than isobay does at once.",
     507: "The disk has no room.",
 }

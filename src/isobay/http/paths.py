@@ -12,6 +12,8 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 ROOT = "/v1"
 _OTHER_ROOTS = ("/api/v1/", "/api/v2/")
+DOWNLOADS = "downloads"
+_TOKEN = re.compile(rf"(/{DOWNLOADS}/+)[^/]+", re.IGNORECASE)
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -34,6 +36,12 @@ def normal(path: str) -> str:
     if parts[2] == "services" and len(parts) > 3 and parts[3].lower() == "connections":
         parts[3] = "connections"
     return "/".join(parts)
+
+
+def loggable(path: str) -> str:
+    """The path without the token of a link in it, whoever has which can download; and without what a terminal obeys."""
+    hidden = _TOKEN.sub(r"\1…", path)
+    return "".join(character if character.isprintable() else "\ufffd" for character in hidden)
 
 
 class NormalPaths:
@@ -60,7 +68,7 @@ class NormalPaths:
             await self._app(scope, receive, send)
             return
         asked = scope
-        scope = {**asked, "method": "GET"}  # the server's own still says HEAD: it then sends no body
+        scope = {**asked, "method": "GET", "is_head": True}  # the server's own still says HEAD: it then sends no body
 
         async def without_body(message: dict[str, Any]) -> None:
             # Whole at once: the server then says that the caller left, which ends a stream, however long it were.

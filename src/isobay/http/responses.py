@@ -15,6 +15,7 @@ from isobay.http.threads import Threads
 
 EVENT_STREAM = "text/event-stream"
 LOOK_SECONDS = 0.5
+_BODILESS = (204, 304)
 HEARTBEAT_SECONDS = 15
 
 
@@ -22,16 +23,23 @@ class Whole:
     """A response whose body is there: Litestar's own costs four times as much, most of it for cookies and such."""
 
     def __init__(self, body: bytes, status: int, media_type: str, headers: dict[str, str]) -> None:
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        if status != 204:
-            encoded += [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body))]
+        if status in _BODILESS:
+            given = encoded(headers)
+        else:
+            given = [*encoded(headers, media_type), (b"content-length", b"%d" % len(body))]
         self._body = body
-        self._start = {"type": "http.response.start", "status": status, "headers": encoded}
+        self._start = {"type": "http.response.start", "status": status, "headers": given}
 
     async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
         """Send it."""
         await send(self._start)
         await send({"type": "http.response.body", "body": self._body})
+
+
+def encoded(headers: dict[str, str], media_type: str = "") -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them."""
+    found = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return [*found, (b"content-type", media_type.encode())] if media_type else found
 
 
 class Event(Struct, frozen=True):
@@ -55,20 +63,17 @@ Look = Callable[[], Event]
 
 
 class Streams:
-    """The streams of events that this process writes now, with a limit: each looks again and again."""
+    """What this process writes now and goes on for long, such as streams of events, with a limit."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, kind: str, advice: str) -> None:
         self._free = limit
         self._limit = limit
+        self._refusal = f"isobay writes {limit} {kind}, and begins no more. {advice}"
 
     def __enter__(self) -> None:
         """Take one of the places. Raises UnavailableError when all are taken."""
         if not self._free:
-            raise UnavailableError(
-                f"isobay writes {self._limit} streams of events, and begins no more. "
-                "Ask for the object itself now and then, or try again when others have ended.",
-                limit=self._limit,
-            )
+            raise UnavailableError(self._refusal, limit=self._limit)
         self._free -= 1
 
     def __exit__(self, *_: object) -> None:
@@ -96,16 +101,16 @@ class EventStream:
                 await Whole(b"", 204, "", {})(scope, receive, send)  # what tells an EventSource to stay away
                 return
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            left = asyncio.ensure_future(_left(receive))
+            leaving = asyncio.ensure_future(left(receive))
             try:
-                await self._follow(event, known, left, send)
+                await self._follow(event, known, leaving, send)
             finally:
-                left.cancel()
+                leaving.cancel()
             await send({"type": "http.response.body", "body": b""})
 
-    async def _follow(self, event: Event, known: bytes, left: asyncio.Future[None], send: Any) -> None:
+    async def _follow(self, event: Event, known: bytes, leaving: asyncio.Future[None], send: Any) -> None:
         written = 0.0
-        while not left.done():
+        while not leaving.done():
             piece = b""
             if event.id != known:
                 known, piece = event.id, event.written()
@@ -116,7 +121,7 @@ class EventStream:
                 written = monotonic()
             if event.is_last:
                 return
-            await asyncio.wait([left], timeout=LOOK_SECONDS)
+            await asyncio.wait([leaving], timeout=LOOK_SECONDS)
             try:
                 event = await self._threads.run(self._look)
             except IsobayError:
@@ -130,6 +135,7 @@ _HEADERS = [
 ]
 
 
-async def _left(receive: Any) -> None:
+async def left(receive: Any) -> None:
+    """Wait until the caller goes away, or has the whole answer."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -11,6 +11,7 @@ from isobay.http.responses import Streams
 from isobay.http.threads import Threads
 from isobay.settings import Settings
 from isobay.telemetry.metrics import Metrics
+from isobay.transfer.links import Links
 
 
 class Services(Struct, frozen=True):
@@ -26,4 +27,7 @@ class Services(Struct, frozen=True):
     threads: Threads
     slow_threads: Threads
     streams: Streams
+    readers: Threads
+    downloads: Streams
+    links: Links
     is_ready: Callable[[], bool]

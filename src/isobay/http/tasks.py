@@ -9,6 +9,7 @@ import msgspec
 
 from isobay.http.endpoint import Call, Endpoints, Reply
 from isobay.http.environments import path_parameter
+from isobay.http.links import with_url
 from isobay.http.responses import EVENT_STREAM, Event
 from isobay.model import Iso, Task
 
@@ -27,7 +28,7 @@ _TASK = (path_parameter("task_id", "The id of the task."),)
 )
 def get_task(call: Call) -> Reply:
     """The task as the JavaScript client reads it, and under ``data`` as the Go client does."""
-    return Reply(told(_task(call)))
+    return Reply(told(with_url(call, _task(call))))
 
 
 @endpoints.add(
@@ -48,7 +49,7 @@ def follow_task(call: Call) -> Reply:
     def look() -> Event:
         task = _task(call)
         has_ended = task.status != "PENDING"
-        return Event("end" if has_ended else "progress", _encode(told(task)), has_ended)
+        return Event("end" if has_ended else "progress", _encode(told(with_url(call, task))), has_ended)
 
     return Reply(look=look)
 

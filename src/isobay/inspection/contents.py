@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import islice
 
 from msgspec import Struct
@@ -13,11 +13,12 @@ from isobay.model import IsoFile
 
 
 class Content(Struct, frozen=True):
-    """A file of an image, opened: its name, its size in bytes, and its bytes in pieces."""
+    """A file of an image, opened: its name, its size in bytes, and its bytes, in pieces or by (offset, size)."""
 
     name: str
     size: int
     chunks: Generator[bytes]
+    read_at: Callable[[int, int], bytes]
 
 
 def files_of(image: Image, path: str, limit: int) -> list[IsoFile]:
@@ -35,7 +36,8 @@ def content_of(image: Image, path: str) -> Content:
     Raises NotFoundError for a path that the image lacks, InvalidFieldsError for one that is no file.
     """
     entry = _entry(image, path, "file")
-    return Content(entry.name, entry.size, (chunk for chunk in image.content(path)))
+    chunks = (chunk for chunk in image.content(path))
+    return Content(entry.name, entry.size, chunks, lambda offset, size: image.read(path, offset, size))
 
 
 def _entry(image: Image, path: str, kind: str) -> Entry:

@@ -26,10 +26,7 @@ class Seal:
     """Seals short texts with a key that is derived from a secret (HKDF-SHA256, RFC 5869; Fernet's tokens)."""
 
     def __init__(self, secret: str) -> None:
-        derived = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=_PURPOSE).derive(
-            secret.encode("utf-8", "surrogateescape")  # a variable of the environment may hold any bytes
-        )
-        self._fernet = Fernet(urlsafe_b64encode(derived))
+        self._fernet = Fernet(urlsafe_b64encode(derived_key(secret, _PURPOSE)))
 
     def seal(self, text: str) -> str:
         """Give a token that tells nothing of the text but its rough length and when it was sealed."""
@@ -48,11 +45,23 @@ class Seal:
 
 
 def load_seal(secret_key: str, data_dir: Path) -> Seal:
-    """Make the seal of a secret or, where that is empty, of a random one in ``data_dir``, kept there from then on.
+    """Make the seal of the secret that ``load_secret`` gives."""
+    return Seal(load_secret(secret_key, data_dir))
+
+
+def derived_key(secret: str, purpose: bytes) -> bytes:
+    """A key of 32 bytes for one purpose (HKDF-SHA256, RFC 5869)."""
+    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=purpose).derive(
+        secret.encode("utf-8", "surrogateescape")  # a variable of the environment may hold any bytes
+    )
+
+
+def load_secret(secret_key: str, data_dir: Path) -> str:
+    """Give the secret or, where that is empty, a random one in ``data_dir``, kept there from then on.
 
     Processes that start at once agree on the secret. Raises SettingsError where the file cannot be made or read.
     """
-    return Seal(secret_key or _kept_secret(data_dir / KEY_FILE))
+    return secret_key or _kept_secret(data_dir / KEY_FILE)
 
 
 def _kept_secret(path: Path) -> str:

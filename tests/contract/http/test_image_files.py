@@ -29,7 +29,7 @@ def test_a_files_bytes_come_as_they_are_and_never_as_a_page_of_ours(service, fil
     page = service.client().get(f"{files}/content", params={"path": "/docs/a b&c.html"})
     assert page.headers["content-type"] == "application/octet-stream"
     assert page.headers["x-content-type-options"] == "nosniff"
-    assert page.headers["content-disposition"] == "attachment; filename*=UTF-8''a%20b%26c.html"
+    assert page.headers["content-disposition"] == "attachment; filename=\"a b&c.html\"; filename*=UTF-8''a%20b%26c.html"
 
 
 @pytest.mark.parametrize(
