@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -12,20 +12,21 @@ from msgspec import UNSET
 from isobay.catalog import Catalog, Place
 from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
+from isobay.engines.local.downloading import Downloads, missing
 from isobay.engines.local.importing import Imports
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.quota import Quota
+from isobay.engines.opened import Opened
 from isobay.errors import (
     CancelledError,
     ForbiddenError,
     InvalidFieldsError,
-    NotFoundError,
     QuotaError,
     StorageError,
     WrongStateError,
 )
 from isobay.image import open_image
-from isobay.inspection.contents import Content, content_of, files_of
+from isobay.inspection.contents import files_of
 from isobay.inspection.diagnosis import Diagnosis
 from isobay.inspection.doctor import Doctor
 from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
@@ -41,6 +42,7 @@ class LocalEngine:
     ) -> None:
         self._catalog = catalog
         self._objects = objects
+        self._downloads = Downloads(catalog, objects)
         self._os_types = os_types
         self._imports = imports
         self._quota = quota
@@ -134,28 +136,23 @@ class LocalEngine:
 
     def iso_files(self, place: Place, iso_id: str, path: str, limit: int) -> list[IsoFile]:
         """What a directory inside the image holds."""
-        stored = self._objects.open(self._kept(place, iso_id).object_id)
+        _, stored = self._downloads.open_object(place, iso_id)
         try:
             return files_of(open_image(stored.read_at, stored.size), path, limit)
         finally:
             stored.close()
 
-    def iso_content(self, place: Place, iso_id: str, path: str) -> Content:
-        """A file inside the image; its bytes are read while they are drawn."""
-        stored = self._objects.open(self._kept(place, iso_id).object_id)
-        try:
-            content = content_of(open_image(stored.read_at, stored.size), path)
-        except BaseException:
-            stored.close()
-            raise
+    def open_file(self, place: Place, iso_id: str, path: str) -> Opened:
+        """Open a file inside the image; its bytes are read while they are drawn."""
+        return self._downloads.open_file(place, iso_id, path)
 
-        def chunks() -> Generator[bytes]:
-            try:
-                yield from content.chunks
-            finally:
-                stored.close()
+    def open_iso(self, place: Place, iso_id: str, *, by_link: bool = False) -> Opened:
+        """Open a whole image."""
+        return self._downloads.open_iso(place, iso_id, by_link=by_link)
 
-        return Content(content.name, content.size, chunks())
+    def link_iso(self, place: Place, identity: Identity, iso_id: str, expires: str) -> Task:
+        """Let a link lead to an ISO until then."""
+        return self._downloads.link(place, identity, iso_id, expires)
 
     def reachable(self) -> bool:
         """Whether the catalogue answers."""
@@ -164,7 +161,7 @@ class LocalEngine:
     def _kept(self, place: Place, iso_id: str) -> Kept:
         kept = self._catalog.iso(place, iso_id)
         if kept is None:
-            raise _missing(iso_id)
+            raise missing(iso_id)
         return kept
 
     def _changed(self, edit: IsoEdit) -> dict[str, Any]:
@@ -185,7 +182,7 @@ class LocalEngine:
 
 def _own(place: Place, kept: Kept | None, iso_id: str) -> Kept:
     if kept is None:
-        raise _missing(iso_id)
+        raise missing(iso_id)
     if kept.environment_id != place.environment_id:
         raise ForbiddenError(
             f"The ISO {kept.iso.name!r} is public and belongs to another environment. "
@@ -205,7 +202,3 @@ def _check_readable(iso: Iso, changed: dict[str, Any]) -> None:
             id=iso.id,
             status=iso.status,
         )
-
-
-def _missing(iso_id: str) -> NotFoundError:
-    return NotFoundError(f"There is no ISO {iso_id!r} in this environment.", type="isos", id=iso_id)
