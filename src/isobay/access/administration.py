@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec import UNSET
 
 from isobay.access.door import Door
 from isobay.access.first_start import ZONE
+from isobay.access.roles import require
 from isobay.catalog import Catalog
 from isobay.clock import utc_now
 from isobay.engines.interface import Engine
@@ -26,16 +28,20 @@ class Environments:
 
     def all(self, identity: Identity) -> list[Environment]:
         """Those the caller may enter."""
+        only = seen_by(identity)
         with self._catalog.reading() as tx:
-            return self._catalog.environments.all(tx, seen_by(identity))
+            found = self._catalog.environments.all(tx, only)
+            usages = self._catalog.environments.usages(tx, only)
+        return [_with_usage(each, usages) for each in found]
 
     def get(self, identity: Identity, environment_id: str) -> Environment:
         """One that the caller may enter. Raises NotFoundError for any other."""
         with self._catalog.reading() as tx:
             found = self._catalog.environments.get(tx, environment_id)
+            usages = self._catalog.environments.usages(tx, [environment_id])
         if found is None or not identity.may_enter(environment_id):
             raise NotFoundError.of("environments", environment_id)
-        return found
+        return _with_usage(found, usages)
 
     def create(self, identity: Identity, new: NewEnvironment) -> Environment:
         """Make an environment. Raises NotFoundError for no such connection, AlreadyExistsError for a taken name."""
@@ -52,6 +58,8 @@ class Environments:
                 service_connection=Named(connection.id, connection.name),
                 membership=new.membership,
                 creation_date=utc_now(),
+                max_bytes=new.max_bytes,
+                max_isos=new.max_isos,
             )
             if self._catalog.environments.is_taken(tx, connection.id, new.name):
                 raise _taken("environments", new.name)
@@ -60,8 +68,13 @@ class Environments:
         return environment
 
     def edit(self, identity: Identity, environment_id: str, edit: EnvironmentEdit) -> Environment:
-        """Change the name or description. Raises AlreadyExistsError for a name that is taken."""
+        """Change what is given. Raises AlreadyExistsError for a name that is taken.
+
+        Raises ForbiddenError where others than administrators would change a quota.
+        """
         before = self.get(identity, environment_id)
+        if edit.max_bytes is not UNSET or edit.max_isos is not UNSET:
+            require(identity, "administer")
         changed = {name: value for name, value in msgspec.structs.asdict(edit).items() if value is not UNSET}
         after = msgspec.structs.replace(before, **changed)
         with self._catalog.writing() as tx:
@@ -70,7 +83,7 @@ class Environments:
             ):
                 raise _taken("environments", after.name)
             self._catalog.environments.update(tx, after)
-        self._record(identity, "environment.edit", after)
+        self._record(identity, "environment.edit", after, changed=sorted(changed))
         return after
 
     def delete(self, identity: Identity, environment_id: str) -> None:
@@ -89,13 +102,14 @@ class Environments:
             self._catalog.environments.delete(tx, environment_id)
         self._record(identity, "environment.delete", environment)
 
-    def _record(self, identity: Identity, operation: str, environment: Environment) -> None:
+    def _record(self, identity: Identity, operation: str, environment: Environment, **details: Any) -> None:
         self._door.record(
             identity,
             operation,
             environment_id=environment.id,
             object_id=environment.id,
             name=environment.name,
+            **details,
         )
 
 
@@ -152,6 +166,11 @@ class Connections:
 def seen_by(identity: Identity) -> frozenset[str] | None:
     """The environments (ids) that a caller may know of; None for all."""
     return None if identity.role == "administrator" else identity.environments
+
+
+def _with_usage(environment: Environment, usages: dict[str, tuple[int, int]]) -> Environment:
+    count, size = usages.get(environment.id, (0, 0))
+    return msgspec.structs.replace(environment, used_isos=count, used_bytes=size)
 
 
 def _taken(kind: str, name: str) -> AlreadyExistsError:

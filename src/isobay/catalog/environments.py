@@ -17,6 +17,8 @@ _SELECT = select(
     environments.c.description,
     environments.c.membership,
     environments.c.created,
+    environments.c.max_bytes,
+    environments.c.max_isos,
     connections.c.id.label("connection_id"),
     connections.c.name.label("connection_name"),
 ).join_from(environments, connections, environments.c.connection_id == connections.c.id)
@@ -55,16 +57,37 @@ class Environments:
                 description=environment.description,
                 membership=environment.membership,
                 created=environment.creation_date,
+                max_bytes=environment.max_bytes,
+                max_isos=environment.max_isos,
             )
         )
 
     def update(self, tx: Connection, environment: Environment) -> None:
-        """Write the name, description and membership."""
+        """Write the name, the description, the membership and the quotas."""
         tx.execute(
             update(environments)
             .where(environments.c.id == environment.id)
-            .values(name=environment.name, description=environment.description, membership=environment.membership)
+            .values(
+                name=environment.name,
+                description=environment.description,
+                membership=environment.membership,
+                max_bytes=environment.max_bytes,
+                max_isos=environment.max_isos,
+            )
         )
+
+    def quotas(self, tx: Connection, environment_id: str) -> tuple[int, int]:
+        """How many ISOs it may hold, and how many bytes; 0 where the settings say it, or there is none such."""
+        statement = select(environments.c.max_isos, environments.c.max_bytes)
+        row = tx.execute(statement.where(environments.c.id == environment_id)).first()
+        return (row[0], row[1]) if row else (0, 0)
+
+    def usages(self, tx: Connection, only: Collection[str] | None = None) -> dict[str, tuple[int, int]]:
+        """How many ISOs belong to every environment that has some, or to those given, and their bytes in all."""
+        statement = select(isos.c.environment_id, func.count(), func.sum(isos.c.size)).group_by(isos.c.environment_id)
+        if only is not None:
+            statement = statement.where(isos.c.environment_id.in_(list(only)))
+        return {row[0]: (int(row[1]), int(row[2])) for row in tx.execute(statement)}
 
     def iso_count(self, tx: Connection, environment_id: str) -> int:
         """How many ISOs belong to it."""
@@ -87,4 +110,6 @@ def _environment(row: Row[*tuple[Any, ...]]) -> Environment:
         service_connection=Named(row.connection_id, row.connection_name),
         membership=row.membership,
         creation_date=row.created,
+        max_bytes=row.max_bytes,
+        max_isos=row.max_isos,
     )

@@ -134,7 +134,7 @@ isos = Table(
     Column("record", Text, nullable=False),
     Column("sha256", Binary, nullable=False, server_default=""),
     Index("ix_isos_sha256", "sha256"),
-    Index("ix_isos_environment_id", "environment_id"),
+    Index("ix_isos_environment_size", "environment_id", "size"),
     Index("ix_isos_object_id", "object_id"),
     Index("ix_isos_scope_seq", "scope_id", "seq"),
     sqlite_autoincrement=True,

@@ -17,8 +17,14 @@ from isobay.model import Environment
 from isobay.model.requests import EnvironmentEdit, NewEnvironment
 
 app = typer.Typer(help="List, make, change and delete environments.", no_args_is_help=True)
+MaxBytes = Annotated[
+    int | None, typer.Option(help="The bytes it may hold; 0 is what the settings say.", show_default=False)
+]
+MaxIsos = Annotated[
+    int | None, typer.Option(help="The ISOs it may hold; 0 is what the settings say.", show_default=False)
+]
 Name = Annotated[str, typer.Argument(help="The environment's name or id.", metavar="NAME", show_default=False)]
-_HEADINGS = ("ID", "Name", "Service", "Membership", "Description")
+_HEADINGS = ("ID", "Name", "Service", "Membership", "ISOs", "Bytes", "Description")
 
 
 @app.command("list")
@@ -40,13 +46,21 @@ def create(
     membership: Annotated[
         Literal["ALL_ORG_USERS", "MANY_USERS"], typer.Option(help="Who belongs to it, as CloudMC says it.")
     ] = "MANY_USERS",
+    max_bytes: MaxBytes = None,
+    max_isos: MaxIsos = None,
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
     """Make an environment."""
     from isobay.access import OPERATOR
 
-    values = {"name": name, "description": description, "membership": membership}
+    values = {
+        "name": name,
+        "description": description,
+        "membership": membership,
+        "max_bytes": max_bytes,
+        "max_isos": max_isos,
+    }
     new = checked(NewEnvironment, values)
     with opened(data_dir, make=True) as built:
         if service:
@@ -62,15 +76,18 @@ def edit(
     environment: Name,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     description: Annotated[str | None, typer.Option(help="A new description.")] = None,
+    max_bytes: MaxBytes = None,
+    max_isos: MaxIsos = None,
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Change an environment's name or description."""
+    """Change an environment's name, its description, or how much it may hold."""
     from isobay.access import OPERATOR
 
-    if name is None and description is None:
-        raise typer.BadParameter("name something to change: --name or --description")
-    change = checked(EnvironmentEdit, {"name": name, "description": description})
+    given = {"name": name, "description": description, "max_bytes": max_bytes, "max_isos": max_isos}
+    if set(given.values()) == {None}:
+        raise typer.BadParameter("name something to change: --name, --description, --max-bytes or --max-isos")
+    change = checked(EnvironmentEdit, given)
     with opened(data_dir) as built:
         before = the_only("environments", built.environments.all(OPERATOR), environment)
         _tell_one(built.environments.edit(OPERATOR, before.id, change), as_json=as_json)
@@ -87,6 +104,10 @@ def delete(environment: Name, as_json: Json = False, data_dir: DataDir = None) -
         terminal.deleted(found.id, found.name, as_json=as_json)
 
 
+def _used(used: int, most: int) -> str:
+    return f"{used} of {most}" if most else f"{used}"
+
+
 def _tell_one(environment: Environment, *, as_json: bool) -> None:
     if as_json:
         terminal.json(environment)
@@ -99,7 +120,15 @@ def _tell(environments: Sequence[Environment], *, as_json: bool) -> None:
         terminal.json(environments)
         return
     rows = (
-        (terminal.id_text(each.id), each.name, each.service_connection.name, each.membership, each.description)
+        (
+            terminal.id_text(each.id),
+            each.name,
+            each.service_connection.name,
+            each.membership,
+            _used(each.used_isos, each.max_isos),
+            _used(each.used_bytes, each.max_bytes),
+            each.description,
+        )
         for each in environments
     )
     terminal.table(_HEADINGS, rows)

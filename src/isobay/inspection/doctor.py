@@ -177,7 +177,7 @@ class _Examination:
         else:
             self._say("size", "ok", f"The file has {size} bytes.")
         self._bound("space", size, room, "on the disk", "Make room there, or set ISOBAY_DATA_DIR to a larger disk")
-        self._bound("quota", size, quota_left, "in the environment", "Delete an ISO, or raise ISOBAY_ENVIRONMENT_BYTES")
+        self._bound("quota", size, quota_left, "in the environment", "Delete an ISO, or have its maxBytes raised")
 
     def _bound(self, subject: Subject, size: int, left: int, where: str, advice: str) -> None:
         if left < 0:

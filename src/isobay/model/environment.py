@@ -42,7 +42,7 @@ class Connection(Struct, rename="camel", kw_only=True, frozen=True):
 
 
 class Environment(Struct, rename="camel", kw_only=True, frozen=True):
-    """An environment: the shelf that a set of keys shares."""
+    """An environment: the shelf that a set of keys shares, and how much it may hold and holds."""
 
     id: str
     name: Annotated[str, Meta(pattern=ENVIRONMENT_NAME)]
@@ -51,3 +51,7 @@ class Environment(Struct, rename="camel", kw_only=True, frozen=True):
     state: Literal["ACTIVE"] = "ACTIVE"
     membership: Membership = "MANY_USERS"
     creation_date: str = ""
+    max_bytes: Annotated[int, Meta(description="The bytes it may hold; 0 is what the service's settings say")] = 0
+    max_isos: Annotated[int, Meta(description="The ISOs it may hold; 0 is what the service's settings say")] = 0
+    used_bytes: int = 0
+    used_isos: int = 0

@@ -14,6 +14,8 @@ Text = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 RequiredText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 EnvironmentName = Annotated[str, Meta(pattern=ENVIRONMENT_NAME)]
 
+Quota = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+
 
 class Reference(Struct, frozen=True, forbid_unknown_fields=True):
     """An object named by its id."""
@@ -28,6 +30,8 @@ class NewEnvironment(Struct, rename="camel", kw_only=True, frozen=True, forbid_u
     description: Text = ""
     service_connection: Reference | None = None
     membership: Membership = "MANY_USERS"
+    max_bytes: Quota = 0
+    max_isos: Quota = 0
 
 
 class EnvironmentEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +40,8 @@ class EnvironmentEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_
     name: EnvironmentName | UnsetType = UNSET
     description: Text | UnsetType = UNSET
     membership: Membership | UnsetType = UNSET
+    max_bytes: Quota | UnsetType = UNSET
+    max_isos: Quota | UnsetType = UNSET
 
 
 class Parameter(Struct, frozen=True, forbid_unknown_fields=True):

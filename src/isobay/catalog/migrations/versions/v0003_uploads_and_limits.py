@@ -30,6 +30,9 @@ def upgrade() -> None:
         op.add_column(table, column)
     op.execute(SHA256[op.get_bind().dialect.name])
     op.create_index("ix_isos_sha256", "isos", ["sha256"])
+    # What an environment holds is added up before whatever comes in: without a look at any of its rows.
+    op.drop_index("ix_isos_environment_id", "isos")
+    op.create_index("ix_isos_environment_size", "isos", ["environment_id", "size"])
     op.create_table(
         "uploads",
         sa.Column("iso_id", ID, nullable=False),
