@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from multiprocessing import parent_process
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -14,7 +15,19 @@ from msgspec import Struct
 from isobay.access import Connections, Door, Environments, KeyRing, Records, furnish
 from isobay.catalog import Catalog, open_catalog
 from isobay.engines.interface import Engine
-from isobay.engines.local import KIND, Adder, Importer, Imports, LocalEngine, OsTypes, Quota, Tools
+from isobay.engines.local import (
+    KIND,
+    Adder,
+    Importer,
+    Imports,
+    LocalEngine,
+    OsTypes,
+    Quota,
+    Tending,
+    Tools,
+    Uploads,
+    UploadTools,
+)
 from isobay.errors import SettingsError
 from isobay.inspection import RulesShelf
 from isobay.inspection.doctor import Doctor
@@ -35,6 +48,8 @@ SLOW_THREADS = 4  # what they do waits for others' servers, and costs this machi
 SLOW_WAITING = 16
 STREAMS = 100
 READERS = 4  # what they do waits for the disk
+WRITERS = 8  # what they do waits for the disk too, and may hash a whole image
+UPLOADS = 128
 DOWNLOADS = 256  # each has at most two pieces of 1 MiB in memory
 
 
@@ -47,6 +62,7 @@ class Isobay(Struct, frozen=True):
     rules: RulesShelf
     adder: Adder
     runner: Runner
+    tending: Tending
     door: Door
     environments: Environments
     connections: Connections
@@ -86,7 +102,12 @@ def build(settings: Settings) -> Isobay:
     quota = Quota(settings.environment_isos, settings.environment_bytes)
     imports = Imports(catalog, objects, os_types, delivery, seal, network.guard, quota)
     doctor = Doctor(network, rules.rules, settings.max_iso_bytes)
-    engines: dict[str, Engine] = {"local": LocalEngine(catalog, objects, os_types, imports, quota, doctor)}
+    sending = UploadTools(
+        catalog, objects, rules, os_types, quota, settings.max_iso_bytes, timedelta(hours=settings.upload_hours)
+    )
+    engines: dict[str, Engine] = {
+        "local": LocalEngine(catalog, objects, os_types, imports, Uploads(sending), quota, doctor)
+    }
     door = Door(catalog, engines)
     tools = Tools(
         objects=objects,
@@ -106,6 +127,7 @@ def build(settings: Settings) -> Isobay:
         rules=rules,
         adder=Adder(catalog, objects, rules, os_types, settings.max_iso_bytes),
         runner=Runner(catalog, delivery, {KIND: Importer(catalog, imports, tools)}, settings.tasks_at_once),
+        tending=Tending(sending),
         door=door,
         environments=Environments(catalog, door),
         connections=Connections(catalog, door, engines),
@@ -178,6 +200,8 @@ def web_application(built: Isobay) -> ASGIApp:
             ),
             readers=Threads(READERS),
             downloads=Streams(DOWNLOADS, "downloads at once", "Try again when others have ended."),
+            writers=Threads(WRITERS),
+            uploads=Streams(UPLOADS, "uploads at once", "Send on when others have ended."),
             links=Links(load_secret(built.settings.secret_key, built.settings.data_dir)),
             is_ready=built.catalog.answers,
         )

@@ -1,7 +1,8 @@
 """What isobay knows, in SQL, and the only room that speaks it.
 
 A caller opens ``catalog.reading()`` or ``catalog.writing()`` and passes the transaction it gets to
-the nouns: ``catalog.isos``, ``.imports``, ``.environments``, ``.connections``, ``.keys``, ``.tasks``, ``.activities``.
+the nouns: ``catalog.isos``, ``.imports``, ``.uploads``, ``.environments``, ``.connections``, ``.keys``, ``.tasks``,
+``.activities``.
 """
 
 from sqlalchemy import Connection as Transaction
@@ -12,6 +13,7 @@ from isobay.catalog.imports import Import
 from isobay.catalog.isos import FILTER_FIELDS, SORT_FIELDS
 from isobay.catalog.places import Place
 from isobay.catalog.unchanged import NotRememberedError, without_waiting
+from isobay.catalog.uploads import Upload
 
 __all__ = [
     "FILTER_FIELDS",
@@ -22,6 +24,7 @@ __all__ = [
     "NotRememberedError",
     "Place",
     "Transaction",
+    "Upload",
     "open_catalog",
     "without_waiting",
 ]

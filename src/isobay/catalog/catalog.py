@@ -18,6 +18,7 @@ from isobay.catalog.keys import KeyRow, Keys
 from isobay.catalog.places import Place, Places
 from isobay.catalog.tasks import Tasks
 from isobay.catalog.unchanged import Unchanged, about_to_wait
+from isobay.catalog.uploads import Uploads
 from isobay.errors import IsobayError, UnavailableError
 from isobay.model import IsoRecord, Listing, Page
 
@@ -39,6 +40,7 @@ class Catalog:
         self.keys = Keys()
         self.places = Places()
         self.tasks = Tasks(task_days)
+        self.uploads = Uploads()
         self._unchanged = Unchanged(database.path, REMEMBERED)
         self._pages = Unchanged(database.path, REMEMBERED_PAGES)
 

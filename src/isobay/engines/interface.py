@@ -6,9 +6,25 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from isobay.catalog import Place
-from isobay.inspection.contents import Content
+from isobay.engines.opened import Opened
+from isobay.engines.receiving import Receiving
 from isobay.inspection.diagnosis import Diagnosis
-from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
+from isobay.model import (
+    Identity,
+    Iso,
+    IsoEdit,
+    IsoFile,
+    IsoRecord,
+    Listing,
+    NewIso,
+    NewUpload,
+    OsType,
+    Page,
+    Task,
+    Upload,
+    Zone,
+)
+from isobay.transfer.checksums import Checksum
 
 
 class Engine(Protocol):
@@ -42,6 +58,22 @@ class Engine(Protocol):
     def retry_iso(self, place: Place, iso_id: str) -> tuple[Iso, Task]:
         """Let a failed import of the place's own environment go on. Raises WrongStateError for any other ISO."""
 
+    def start_upload(self, place: Place, wanted: NewUpload, length: int) -> Upload:
+        """Put an ISO on the shelf whose ``length`` bytes are to be sent; -1 where only their end will tell."""
+
+    def get_upload(self, place: Place, upload_id: str) -> Upload:
+        """How far an upload of the place's own environment is."""
+
+    def receive_upload(self, place: Place, upload_id: str, offset: int, proof: Checksum | None = None) -> Receiving:
+        """Hold an upload, and take bytes from ``offset`` on, which are kept only if ``proof`` is theirs.
+
+        Raises LockedError while somebody else sends, ConflictError or WrongStateError, whose ``context["offset"]``
+        tells where the upload is, for another offset.
+        """
+
+    def delete_upload(self, place: Place, identity: Identity, upload_id: str) -> Task:
+        """Stop an upload, and delete what came. Raises WrongStateError where all of it did."""
+
     def inspect_url(self, place: Place, url: str, checksum_url: str = "") -> Diagnosis:
         """Say what importing a URL into the place would meet; nothing is kept. Raises InvalidFieldsError for no URL."""
 
@@ -51,8 +83,21 @@ class Engine(Protocol):
     def iso_files(self, place: Place, iso_id: str, path: str, limit: int) -> list[IsoFile]:
         """What a directory inside the image holds, at most ``limit`` entries of it."""
 
-    def iso_content(self, place: Place, iso_id: str, path: str) -> Content:
-        """A file inside the image."""
+    def open_file(self, place: Place, iso_id: str, path: str) -> Opened:
+        """Open a file inside the image."""
+
+    def open_iso(self, place: Place, iso_id: str, *, by_link: bool = False) -> Opened:
+        """Open a whole image. Raises WrongStateError where it is not ready.
+
+        Raises ForbiddenError where it is not extractable, and is another environment's or asked for by a link.
+        """
+
+    def link_iso(self, place: Place, identity: Identity, iso_id: str, expires: str) -> Task:
+        """Let a link lead to an ISO until then. Raises WrongStateError unless it is ready and extractable.
+
+        What gives the link its power is kept nowhere: the task's result has ``keyId``, whose alone it is, and
+        ``expires``.
+        """
 
     def reachable(self) -> bool:
         """Whether what lies behind the engine answers now."""

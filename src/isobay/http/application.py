@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 
 from isobay import __version__
 from isobay.errors import IsobayError
-from isobay.http import administration, downloads, environments, failures, health, isos, tasks
+from isobay.http import administration, downloads, environments, failures, health, isos, tasks, tus, uploads
 from isobay.http.endpoint import JSON, Endpoint, handler, options
 from isobay.http.measured import Measured
 from isobay.http.openapi import document
@@ -22,6 +22,7 @@ from isobay.pages.api import api_page
 ENDPOINTS = [
     *isos.endpoints.all,
     *downloads.endpoints.all,
+    *uploads.endpoints.all,
     *environments.endpoints.all,
     *administration.endpoints.all,
     *tasks.endpoints.all,
@@ -42,6 +43,7 @@ def application(services: Services) -> ASGIApp:
     def page() -> Response[bytes]:
         return Response(described_page(), media_type="text/html")
 
+    can_upload = tus.abilities(services.settings.max_iso_bytes)
     allowed: dict[str, set[str]] = {}
     together: dict[tuple[str, str], list[Endpoint]] = {}
     for each in ENDPOINTS:
@@ -50,7 +52,7 @@ def application(services: Services) -> ASGIApp:
     app = Litestar(
         [
             # First: Litestar makes an OPTIONS of its own for a path that has none, from its first method alone.
-            *(options(*each) for each in allowed.items()),
+            *(options(path, methods, can_upload if path in uploads.PATHS else {}) for path, methods in allowed.items()),
             *map(handler, together.values()),
             health.healthz,
             health.readyz,

@@ -19,13 +19,14 @@ from isobay.http.fields import read_query
 from isobay.http.paths import ROOT
 from isobay.http.responses import EventStream, Look, Whole, encoded
 from isobay.http.sending import Sending, Sent
+from isobay.http.taking import Taken, take
 from isobay.http.threads import Threads
 from isobay.model import Identity
 
 if TYPE_CHECKING:  # the services name the endpoints' room, which would go round
     from isobay.http.services import Services
 
-Method = Literal["GET", "POST", "PUT", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 _encode = msgspec.json.Encoder().encode
 JSON = "application/json"
 ID_LENGTH = 36
@@ -85,13 +86,17 @@ class Call(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """An answer: a value for JSON, bytes in pieces, what lies somewhere, or events, each from a ``look``."""
+    """An answer: a value for JSON, bytes in pieces, what lies somewhere, or events, each from a ``look``.
+
+    ``taken`` is what the body goes into before there is an answer.
+    """
 
     body: Any = None
     status: int = 200
     stream: Generator[bytes] | None = None
     look: Look | None = None
     sent: Sent | None = None
+    taken: Taken | None = None
     media_type: str = JSON
     headers: dict[str, str] = {}
 
@@ -101,6 +106,7 @@ class Described(Struct, frozen=True):
 
     ``recalled``: often asked, and often remembered. It is answered without the way to a thread if it is.
     ``slow``: it waits for others' servers, and has threads of its own to do so.
+    ``takes``: the type of a body that is not read, for the reply takes it.
     ``activity``: what the change is called in the activity log, where it is written even if it is refused.
     """
 
@@ -118,6 +124,7 @@ class Described(Struct, frozen=True):
     is_task: bool = False
     recalled: bool = False
     slow: bool = False
+    takes: str = ""
     activity: str = ""
 
 
@@ -158,7 +165,7 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
     """The Litestar handler of one method and path: it reads a request and runs the function in a thread."""
     first = endpoints[0]
     choose = _chooser(endpoints)
-    has_body = first.method != "GET"
+    has_body = first.method != "GET" and not first.described.takes
 
     async def handle(request: Request[Any, Any, Any]) -> LitestarASGIApp:
         services: Services = request.app.state.services
@@ -179,6 +186,10 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
             threads = services.slow_threads if described.slow else services.threads
             answered = await threads.run(_run, function, described, call)
         reply, content = answered
+        if reply.taken is not None:
+            stall_seconds = services.settings.upload_stall_seconds
+            reply = await take(reply.taken, request.receive, stall_seconds, services.writers, services.uploads)
+            content = _content(reply)
         if reply.look is not None:
             return EventStream(reply.look, services.threads, services.streams)
         if reply.sent is not None:
@@ -231,11 +242,11 @@ def _refusal(operations: list[str], has_plain: bool) -> Function:
     return refuse
 
 
-def options(path: str, methods: Iterable[str]) -> HTTPRouteHandler:
+def options(path: str, methods: Iterable[str], headers: dict[str, str]) -> HTTPRouteHandler:
     """The handler of OPTIONS for a path: Litestar's own names the methods of one handler, not of the path."""
 
     async def answer() -> LitestarASGIApp:
-        return Whole(b"", 204, JSON, {"Allow": ", ".join(sorted(methods))})
+        return Whole(b"", 204, JSON, {"Allow": ", ".join(sorted(methods)), **headers})
 
     return HTTPRouteHandler(path=ROOT + path, http_method="OPTIONS", name=f"OPTIONS {path}", status_code=200)(answer)
 
@@ -267,9 +278,13 @@ def _run(function: Function, described: Described, call: Call) -> tuple[Reply, b
         if described.activity and error.status in REFUSALS:
             call.refused(described.activity, error)
         raise
+    return reply, _content(reply)
+
+
+def _content(reply: Reply) -> bytes:
     if reply.body is None:
-        return reply, b""
-    return reply, reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
+        return b""
+    return reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
 
 
 async def _pieces(piece: bytes | None, stream: Generator[bytes], threads: Threads) -> AsyncIterator[bytes]:

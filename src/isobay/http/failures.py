@@ -16,6 +16,7 @@ from isobay.errors import (
     RangeError,
     TooLargeError,
 )
+from isobay.http import tus
 from isobay.http.endpoint import JSON
 from isobay.http.responses import Whole
 from isobay.telemetry import logs
@@ -32,7 +33,7 @@ def answer(error: IsobayError, headers: dict[str, str] | None = None) -> Respons
     return Response(body, status_code=error.status, media_type=JSON, headers=headers or {})
 
 
-def on_isobay_error(_request: Request[Any, Any, Any], error: IsobayError) -> Response[bytes]:
+def on_isobay_error(request: Request[Any, Any, Any], error: IsobayError) -> Response[bytes]:
     """An error of ours, said as it is."""
     if error.status >= 500:
         logs.error("request failed", message=error.message)
@@ -41,6 +42,8 @@ def on_isobay_error(_request: Request[Any, Any, Any], error: IsobayError) -> Res
         headers["WWW-Authenticate"] = 'ApiKey realm="isobay", header="MC-Api-Key"'
     if isinstance(error, RangeError):
         headers["Content-Range"] = f"bytes */{error.context['size']}"
+    if "tus-resumable" in request.headers:
+        headers |= tus.refusal(error)
     return answer(error, headers)
 
 

@@ -26,6 +26,11 @@ def read_body(body: bytes, wanted: type[T]) -> T:
         raise InvalidFieldsError({"body": "is nested too deeply"}) from error
     if not isinstance(given, dict):
         raise InvalidFieldsError({"body": "must be a JSON object"})
+    return read_values(given, wanted)
+
+
+def read_values(given: dict[str, Any], wanted: type[T]) -> T:
+    """Read values by their names into a struct. Raises InvalidFieldsError that names all bad fields."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     known = {field.encode_name: field for field in msgspec.structs.fields(wanted)}

@@ -18,9 +18,14 @@ _SAID = {
     403: "A known key without the right.",
     404: "Missing, or not to be seen with this key.",
     409: "The name is taken, or what is there does not allow it.",
+    405: "The header names no method that is here.",
+    408: "The body broke off, or nothing more of it came for too long.",
     412: "There is another version than the headers ask for.",
     413: "The body is larger than the limit.",
+    415: "The body is of a type that is not taken here.",
     416: "No part of what the header Range asks for is there.",
+    423: "Somebody else sends bytes of it now.",
+    460: "The bytes are not those that Upload-Checksum promises.",
     503: "More of this is going on than isobay does at once.",
     507: "The disk has no room.",
 }
@@ -112,6 +117,8 @@ def _operation(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             **{str(status): _failure(status) for status in sorted(errors)},
         },
     }
+    if first.takes:
+        operation["requestBody"] = {"content": {first.takes: {}}}
     if first.body:
         schema = {"$ref": _REF.format(name=first.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}

@@ -30,4 +30,6 @@ class Services(Struct, frozen=True):
     readers: Threads
     downloads: Streams
     links: Links
+    writers: Threads
+    uploads: Streams
     is_ready: Callable[[], bool]

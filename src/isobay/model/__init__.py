@@ -12,6 +12,7 @@ from isobay.model.listing import Listing, Page, SortOrder
 from isobay.model.new_iso import NewIso, UrlToInspect
 from isobay.model.os_type import OsType
 from isobay.model.task import Task, TaskStatus
+from isobay.model.upload import NewUpload, Upload
 
 __all__ = [
     "Activity",
@@ -30,12 +31,14 @@ __all__ = [
     "Named",
     "NewApiKey",
     "NewIso",
+    "NewUpload",
     "OsType",
     "Page",
     "Role",
     "SortOrder",
     "Task",
     "TaskStatus",
+    "Upload",
     "UrlToInspect",
     "Visibility",
     "Zone",

@@ -67,14 +67,21 @@ def fetch_small(client: Client, url: SourceUrl, limit: int = MAX_SUMS_BYTES) -> 
     return bytes(found)
 
 
-def check(promises: tuple[Checksum, ...], *digests: dict[str, str]) -> None:
-    """Raise ChecksumError unless each promise is kept by one of these: the image's digests, or those of its packing."""
+def check(
+    promises: tuple[Checksum, ...],
+    *digests: dict[str, str],
+    came: str = "The file at the URL is damaged, or another one",
+) -> None:
+    """Raise ChecksumError unless each promise is kept by one of these: the image's digests, or those of its packing.
+
+    ``came`` says what is the matter then.
+    """
     for promise in promises:
         had = [each[promise.algorithm] for each in digests if promise.algorithm in each]
         if not any(promise.matches(digest) for digest in had):
             raise ChecksumError(
                 f"The {promise.algorithm} of what came is {had[0] if had else 'not known'}, and not the promised "
-                f"{promise.hexdigest}. The file at the URL is damaged, or another one: nothing of it was kept.",
+                f"{promise.hexdigest}. {came}: nothing of it was kept.",
                 expected=str(promise),
                 found=had[0] if had else "",
             )

@@ -7,5 +7,20 @@ from isobay.engines.local.importer import Importer
 from isobay.engines.local.importing import KIND, Imports
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.quota import Quota
+from isobay.engines.local.upload_record import UploadTools
+from isobay.engines.local.upload_tending import Tending
+from isobay.engines.local.uploading import Uploads
 
-__all__ = ["KIND", "Adder", "Importer", "Imports", "LocalEngine", "OsTypes", "Quota", "Tools"]
+__all__ = [
+    "KIND",
+    "Adder",
+    "Importer",
+    "Imports",
+    "LocalEngine",
+    "OsTypes",
+    "Quota",
+    "Tending",
+    "Tools",
+    "UploadTools",
+    "Uploads",
+]

@@ -9,13 +9,13 @@ from msgspec import ValidationError, convert
 
 from isobay.catalog import Catalog, Place
 from isobay.clock import utc_now
-from isobay.engines.local.describing import described
+from isobay.engines.local.describing import described, name_of_file
 from isobay.engines.local.os_types import OsTypes
 from isobay.errors import InvalidFieldsError
 from isobay.image import open_image
 from isobay.inspection import Report, RulesShelf, inspect
 from isobay.model import Iso, Zone
-from isobay.model.iso import DESCRIPTION_LENGTH, NAME_LENGTH, Name
+from isobay.model.iso import DESCRIPTION_LENGTH, Name
 from isobay.objects import Objects, Progress, StoredObject
 
 
@@ -35,7 +35,7 @@ class Adder:
         Raises ImageError for what is no ISO (before anything is copied), SourceError for what cannot be
         read, StorageError where there is no room.
         """
-        name = _checked(name) or _name_of(path)
+        name = _checked(name) or name_of_file(path.name)
         with self._objects.receive_file(path, self._limit, progress, open_image) as received:
             stored = self._objects.open(received.object_id)
             try:
@@ -77,10 +77,3 @@ def _checked(name: str) -> str:
         return convert(name, Name) if name else ""
     except ValidationError as error:
         raise InvalidFieldsError({"name": str(error).replace("`", "")}) from error
-
-
-def _name_of(path: Path) -> str:
-    """The file's name without its ending, in what a name may hold."""
-    name = path.name.removesuffix(".iso").removesuffix(".ISO") or path.name
-    readable = "".join(character if character.isprintable() else "\ufffd" for character in name)
-    return readable.encode("utf-8", "replace").decode()[:NAME_LENGTH]

@@ -1,7 +1,8 @@
-"""What a report on an image means for the fields of its ISO."""
+"""What a report on an image, and the name of its file, mean for the fields of its ISO."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import UNSET
@@ -9,6 +10,7 @@ from msgspec import UNSET
 from isobay.engines.local.os_types import OsTypes
 from isobay.inspection import Report
 from isobay.model import NewIso
+from isobay.model.iso import NAME_LENGTH
 
 
 def described(report: Report, os_types: OsTypes) -> dict[str, Any]:
@@ -55,3 +57,11 @@ def contradictions(report: Report, os_types: OsTypes, wanted: NewIso) -> str:
             f"It is said to hold {said.name if said else 'another system'}, but the image says {detected.name}."
         )
     return " ".join(found)
+
+
+def name_of_file(file_name: str) -> str:
+    """A file's name without its directories and its ending, in what an ISO's name may hold."""
+    file_name = re.split(r"[/\\]", file_name)[-1]
+    name = file_name.removesuffix(".iso").removesuffix(".ISO") or file_name
+    readable = "".join(character if character.isprintable() else "\ufffd" for character in name)
+    return readable.encode("utf-8", "replace").decode()[:NAME_LENGTH]

@@ -16,6 +16,8 @@ from isobay.engines.local.downloading import Downloads, missing
 from isobay.engines.local.importing import Imports
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.quota import Quota
+from isobay.engines.local.upload_receiving import Receiving
+from isobay.engines.local.uploading import Uploads
 from isobay.engines.opened import Opened
 from isobay.errors import (
     CancelledError,
@@ -29,22 +31,45 @@ from isobay.image import open_image
 from isobay.inspection.contents import files_of
 from isobay.inspection.diagnosis import Diagnosis
 from isobay.inspection.doctor import Doctor
-from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
+from isobay.model import (
+    Identity,
+    Iso,
+    IsoEdit,
+    IsoFile,
+    IsoRecord,
+    Listing,
+    NewIso,
+    NewUpload,
+    OsType,
+    Page,
+    Task,
+    Upload,
+    Zone,
+)
 from isobay.objects import Objects
 from isobay.telemetry import logs
+from isobay.transfer.checksums import Checksum
 
 
 class LocalEngine:
     """``Engine`` over the catalogue and the objects on disk."""
 
     def __init__(
-        self, catalog: Catalog, objects: Objects, os_types: OsTypes, imports: Imports, quota: Quota, doctor: Doctor
+        self,
+        catalog: Catalog,
+        objects: Objects,
+        os_types: OsTypes,
+        imports: Imports,
+        uploads: Uploads,
+        quota: Quota,
+        doctor: Doctor,
     ) -> None:
         self._catalog = catalog
         self._objects = objects
         self._downloads = Downloads(catalog, objects)
         self._os_types = os_types
         self._imports = imports
+        self._uploads = uploads
         self._quota = quota
         self._doctor = doctor
 
@@ -92,6 +117,23 @@ class LocalEngine:
             iso, task = self._imports.retry(tx, place, kept)
         self._imports.send(task)
         return iso, task
+
+    def start_upload(self, place: Place, wanted: NewUpload, length: int) -> Upload:
+        """Put an ISO on the shelf that is still to be sent. See ``Uploads.start``."""
+        return self._uploads.start(place, wanted, length)
+
+    def get_upload(self, place: Place, upload_id: str) -> Upload:
+        """How far an upload is."""
+        return self._uploads.get(place, upload_id)
+
+    def receive_upload(self, place: Place, upload_id: str, offset: int, proof: Checksum | None = None) -> Receiving:
+        """Take bytes of an upload."""
+        return self._uploads.receive(place, upload_id, offset, proof)
+
+    def delete_upload(self, place: Place, identity: Identity, upload_id: str) -> Task:
+        """Stop an upload."""
+        self._uploads.check_open(place, upload_id)
+        return self.delete_iso(place, identity, upload_id)
 
     def inspect_url(self, place: Place, url: str, checksum_url: str = "") -> Diagnosis:
         """Say what importing a URL into the place would meet. See ``Doctor.examine``."""
@@ -194,7 +236,7 @@ def _own(place: Place, kept: Kept | None, iso_id: str) -> Kept:
 
 
 def _check_readable(iso: Iso, changed: dict[str, Any]) -> None:
-    if iso.status == "importing" and changed.keys() & {"bootable", "os_type_id"}:
+    if iso.status in {"importing", "uploading"} and changed.keys() & {"bootable", "os_type_id"}:
         raise WrongStateError(
             f"The ISO {iso.name!r} is still arriving, and its OS type and whether it boots are read from it. "
             "Change them when it is ready.",

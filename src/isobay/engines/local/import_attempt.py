@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from isobay.catalog import Catalog
 from isobay.engines.local.arrival import Arrival, Arrived
+from isobay.engines.local.arrival_record import ArrivalRecord
 from isobay.engines.local.describing import believed, contradictions
-from isobay.engines.local.import_record import ImportRecord
 from isobay.engines.local.incoming import Incoming
 from isobay.engines.local.looking import Looking
 from isobay.engines.local.os_types import OsTypes
@@ -69,7 +69,7 @@ class Tools(Struct, frozen=True):
 class Attempt:
     """One thread fetches, one follows what came, and the caller's watches over both."""
 
-    def __init__(self, tools: Tools, work: Work, record: ImportRecord) -> None:
+    def __init__(self, tools: Tools, work: Work, record: ArrivalRecord) -> None:
         self._tools = tools
         self._work = work
         self._record = record

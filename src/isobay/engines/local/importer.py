@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from isobay.catalog import Catalog
+from isobay.engines.local.arrival_record import ArrivalRecord
 from isobay.engines.local.import_attempt import Attempt, Tools
-from isobay.engines.local.import_record import ImportRecord
 from isobay.engines.local.importing import Imports
 from isobay.tasks import LostError, Work
 
@@ -25,6 +25,6 @@ class Importer(Struct, frozen=True):
             kept = self.catalog.isos.by_id(tx, work.task.subject)
         if found is None or kept is None:
             raise LostError  # deleted meanwhile, and its task was ended with it
-        record = ImportRecord(self.catalog, self.tools.quota, kept.iso.id)
+        record = ArrivalRecord(self.catalog, self.tools.quota, kept.iso.id)
         attempt = Attempt(self.tools, work, record)
         attempt.run(self.imports.request(found), kept.object_id, found.version)

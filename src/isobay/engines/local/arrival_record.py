@@ -14,7 +14,7 @@ from isobay.errors import IsobayError
 from isobay.tasks import LostError
 
 
-class ImportRecord:
+class ArrivalRecord:
     """Writes into an ISO's record, within the transaction of its task. LostError where it is deleted."""
 
     def __init__(self, catalog: Catalog, quota: Quota, iso_id: str) -> None:
