@@ -23,6 +23,7 @@ from isobay.engines.local import (
     LocalEngine,
     OsTypes,
     Quota,
+    Sharing,
     Tending,
     Tools,
     Uploads,
@@ -71,12 +72,13 @@ class Isobay(Struct, frozen=True):
     first_key: str
 
     def sweep(self) -> int:
-        """Delete what processes that died left on the disk; how many files there were."""
+        """Settle and delete what processes that died left on the disk; how many files were deleted."""
 
         def is_needed(object_id: str) -> bool:
             with self.catalog.reading() as tx:
                 return self.catalog.isos.needs(tx, object_id)
 
+        Sharing(self.catalog, self.objects).settle_all()
         return self.objects.sweep(is_needed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import Struct
@@ -82,6 +82,42 @@ class Isos:
     def needs(self, tx: Connection, object_id: str) -> bool:
         """Whether some ISO's bytes are this object."""
         return tx.execute(select(isos.c.seq).where(isos.c.object_id == object_id)).first() is not None
+
+    def share(self, tx: Connection, iso_id: str, is_there: Callable[[str, int], bool]) -> list[str]:
+        """Let an ISO that is ready, and all others with equal bytes, wherever they are, have one object.
+
+        ``is_there`` tells whether an object has so many bytes. Gives the objects that nobody needs any more, to be
+        deleted when this is committed.
+        """
+        own = tx.execute(select(isos.c.sha256, isos.c.size).where(isos.c.id == iso_id, isos.c.ready)).first()
+        if own is None or not own.sha256:
+            return []
+        equal = (isos.c.sha256 == own.sha256, isos.c.size == own.size, isos.c.ready)
+        objects = dict.fromkeys(tx.execute(select(isos.c.object_id).where(*equal).order_by(isos.c.seq)).scalars())
+        if len(objects) == 1:
+            return []
+        kept = next((each for each in objects if is_there(each, own.size)), None)
+        if kept is None:
+            return []
+        tx.execute(update(isos).where(*equal).values(object_id=kept))
+        return [each for each in objects if not self.needs(tx, each)]
+
+    def doubles(self, tx: Connection, limit: int) -> list[str]:
+        """The ids of ISOs that are ready and have bytes of their own, though an older one has equal bytes."""
+        older = isos.alias("older")
+        is_double = (
+            select(older.c.seq)
+            .where(
+                older.c.sha256 == isos.c.sha256,
+                older.c.size == isos.c.size,
+                older.c.ready,
+                older.c.seq < isos.c.seq,
+                older.c.object_id != isos.c.object_id,
+            )
+            .exists()
+        )
+        statement = select(isos.c.id).where(isos.c.sha256 != "", isos.c.ready, is_double)
+        return list(tx.execute(statement.order_by(isos.c.seq).limit(limit)).scalars())
 
     def usage(self, tx: Connection, environment_id: str) -> tuple[int, int]:
         """How many ISOs belong to an environment, and their bytes in all."""

@@ -7,6 +7,7 @@ from isobay.engines.local.importer import Importer
 from isobay.engines.local.importing import KIND, Imports
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.quota import Quota
+from isobay.engines.local.sharing import Sharing
 from isobay.engines.local.upload_record import UploadTools
 from isobay.engines.local.upload_tending import Tending
 from isobay.engines.local.uploading import Uploads
@@ -19,6 +20,7 @@ __all__ = [
     "LocalEngine",
     "OsTypes",
     "Quota",
+    "Sharing",
     "Tending",
     "Tools",
     "UploadTools",

@@ -11,6 +11,7 @@ from isobay.catalog import Catalog, Place
 from isobay.clock import utc_now
 from isobay.engines.local.describing import described, name_of_file
 from isobay.engines.local.os_types import OsTypes
+from isobay.engines.local.sharing import Sharing
 from isobay.errors import InvalidFieldsError
 from isobay.image import open_image
 from isobay.inspection import Report, RulesShelf, inspect
@@ -28,6 +29,7 @@ class Adder:
         self._rules = rules
         self._os_types = os_types
         self._limit = limit
+        self._sharing = Sharing(catalog, objects)
 
     def add_file(self, place: Place, path: Path, name: str, progress: Progress) -> Iso:
         """Copy a file, read what it is, and put it on the shelf.
@@ -46,6 +48,7 @@ class Adder:
                 zones = self._catalog.connections.zones(tx, place.connection_id)
                 iso = self._iso(report, zones, name, received.sha256)
                 self._catalog.isos.add(tx, place, iso, received.object_id)
+        self._sharing.settle(iso.id)
         return iso
 
     def _inspect(self, stored: StoredObject) -> Report:

@@ -168,9 +168,11 @@ class LocalEngine:
             gone = CancelledError(f"The ISO {kept.iso.name!r} was deleted meanwhile.", type="isos", id=iso_id)
             self._catalog.tasks.end_all_of(tx, iso_id, gone.message, gone.told())
             self._catalog.isos.delete(tx, iso_id)
+            is_last = not self._catalog.isos.needs(tx, kept.object_id)
             self._catalog.tasks.add(tx, task)
         try:
-            self._objects.delete(kept.object_id)
+            if is_last:
+                self._objects.delete(kept.object_id)
         except StorageError as error:
             # The ISO is gone all the same, and the next start sweeps what it left.
             logs.error("bytes are left over", reason=error.message)

@@ -12,6 +12,7 @@ import msgspec
 from isobay.catalog import Upload as UploadRow
 from isobay.catalog.isos import Kept
 from isobay.engines.local.arrival_record import ArrivalRecord
+from isobay.engines.local.sharing import Sharing
 from isobay.engines.local.upload_following import Followed, Following
 from isobay.engines.local.upload_record import PROVEN, UploadTools, no_upload, read_asked, told
 from isobay.errors import (
@@ -112,11 +113,14 @@ class Receiving:
         with self._lock:
             self._prove()
             self._look()
-            if self._length in (-1, self._part.size):
+            is_whole = self._length in (-1, self._part.size)
+            if is_whole:
                 self._finish()
             else:
                 self._put_down()
             self._close()
+        if is_whole:
+            Sharing(self._tools.catalog, self._tools.objects).settle(self._id)
         return told(self._tools, *self._rows())
 
     def leave(self) -> None:

@@ -8,6 +8,7 @@ from threading import Event
 from isobay.catalog import Upload as UploadRow
 from isobay.clock import utc_now
 from isobay.engines.local.arrival_record import ArrivalRecord
+from isobay.engines.local.sharing import Sharing
 from isobay.engines.local.upload_following import Following
 from isobay.engines.local.upload_receiving import refuse
 from isobay.engines.local.upload_record import PROVEN, UploadTools, read_asked
@@ -80,6 +81,7 @@ class Tending:
                     part.discard()
         except (ConflictError, LostError):
             return  # somebody else ends it, or it was deleted
+        Sharing(tools.catalog, tools.objects).settle(row.iso_id)
 
     def _check(self, upload_id: str, now: str = "") -> None:
         catalog = self._tools.catalog
