@@ -21,10 +21,12 @@
     ├── NotFoundError           4001  404  missing, or not visible to the caller
     ├── MethodNotAllowedError   4002  405  the path exists, the verb does not
     ├── TooLargeError           4003  413  the request is larger than the limit
+    ├── RateError               4004  429  more requests than a caller may make in a minute
     ├── StalledError            4008  408  the request's body did not come to its end
     ├── PreconditionError       4012  412  the request is for another version than there is
     ├── MediaTypeError          4015  415  the body is of a type that is not taken there
     ├── RangeError              4016  416  no part of what was asked for is there
+    ├── HeadTooLargeError       4031  431  the request's head is larger than the limit
     ├── StorageError            5001  507  the disk cannot take or give the bytes
     ├── UnavailableError        5002  503  a part that is needed is not there now
     └── SettingsError           5003  500  an option has a value that cannot be used
@@ -47,6 +49,7 @@ __all__ = [
     "ConflictError",
     "FetchError",
     "ForbiddenError",
+    "HeadTooLargeError",
     "ImageError",
     "InvalidFieldsError",
     "IsobayError",
@@ -58,6 +61,7 @@ __all__ = [
     "PreconditionError",
     "QuotaError",
     "RangeError",
+    "RateError",
     "RulesError",
     "SettingsError",
     "SourceError",
@@ -237,8 +241,15 @@ class TooLargeError(IsobayError):
     status = 413
 
 
+class RateError(IsobayError):
+    """The caller made more requests than it may: ``context`` has the limit and the seconds to wait."""
+
+    code = 4004
+    status = 429
+
+
 class StalledError(IsobayError):
-    """The request's body broke off, or nothing more of it came for too long."""
+    """The request broke off, or did not come to its end in time."""
 
     code = 4008
     status = 408
@@ -263,6 +274,13 @@ class RangeError(IsobayError):
 
     code = 4016
     status = 416
+
+
+class HeadTooLargeError(IsobayError):
+    """The head of the request, its line and its headers, is larger than the limit."""
+
+    code = 4031
+    status = 431
 
 
 class StorageError(IsobayError):

@@ -47,6 +47,23 @@ class Settings(Struct, kw_only=True, frozen=True):
     max_body_bytes: Annotated[
         int, Meta(ge=1024, le=1 << 30, description="The largest request body that is read, in bytes.")
     ] = 1 << 20
+    max_head_bytes: Annotated[
+        int, Meta(ge=4096, le=1 << 20, description="The largest head of a request, its line and its headers, in bytes.")
+    ] = 32_768
+    request_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3600,
+            description="How long the head of a request may take to come, and then its body where that is no image.",
+        ),
+    ] = 30
+    requests_per_minute_key: Annotated[
+        int, Meta(ge=0, description="How many requests a minute are answered to one key; 0 is no limit.")
+    ] = 0
+    requests_per_minute_address: Annotated[
+        int, Meta(ge=0, description="How many requests a minute are answered to one address; 0 is no limit.")
+    ] = 0
     max_page_size: Annotated[int, Meta(ge=1, le=10_000, description="The largest page_size of a list.")] = 1000
     max_iso_bytes: Annotated[int, Meta(ge=1, description="The largest image that is taken, in bytes.")] = 128 << 30
     task_days: Annotated[int, Meta(ge=1, le=3650, description="How many days a task is kept after it ended.")] = 7

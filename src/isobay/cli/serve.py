@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from contextlib import nullcontext
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,7 @@ def _prepare(settings: Settings) -> None:
     from uvicorn.supervisors import Multiprocess
 
     from isobay.app import build, web_application
+    from isobay.http.protocol import BoundedProtocol
     from isobay.telemetry.logs import configure
     from isobay.telemetry.metrics import share_between_processes
 
@@ -59,7 +61,9 @@ def _prepare(settings: Settings) -> None:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=partial(  # type: ignore[arg-type] # uvicorn calls it, and asks for no class
+            BoundedProtocol, max_head_bytes=settings.max_head_bytes, head_seconds=settings.request_seconds
+        ),
         ws="none",
         access_log=False,
         log_level="warning",

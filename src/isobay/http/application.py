@@ -13,6 +13,7 @@ from isobay import __version__
 from isobay.errors import IsobayError
 from isobay.http import administration, downloads, environments, failures, health, isos, tasks, tus, uploads
 from isobay.http.endpoint import JSON, Endpoint, handler, options
+from isobay.http.limits import Limited
 from isobay.http.measured import Measured
 from isobay.http.openapi import document
 from isobay.http.paths import ASGIApp, NormalPaths
@@ -69,4 +70,9 @@ def application(services: Services) -> ASGIApp:
             Exception: failures.on_anything,
         },
     )
-    return Measured(NormalPaths(app, failures.no_such_path), services.metrics)
+    per_address = services.settings.requests_per_minute_address
+    per_key = services.settings.requests_per_minute_key
+    inner: ASGIApp = NormalPaths(app, failures.no_such_path)
+    if per_address or per_key:
+        inner = Limited(inner, per_address, per_key)
+    return Measured(inner, services.metrics)

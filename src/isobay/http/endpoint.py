@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from isobay.access import Right, Visit
 from isobay.catalog import NotRememberedError, without_waiting
-from isobay.errors import InvalidFieldsError, IsobayError, UnknownOperationError
+from isobay.errors import InvalidFieldsError, IsobayError, StalledError, UnknownOperationError
 from isobay.http.fields import read_query
 from isobay.http.paths import ROOT
 from isobay.http.responses import EventStream, Look, Whole, encoded
@@ -171,11 +172,11 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         services: Services = request.app.state.services
         call = Call(
             services=services,
-            secret=_secret(request.scope["headers"]),
+            secret=presented_key(request.scope["headers"]),
             address=_address(request.scope),
             path=request.scope["path_params"],
             query=request.scope["query_string"],
-            body=await request.body() if has_body else b"",
+            body=await _body(request, services.settings.request_seconds) if has_body else b"",
             scheme=request.scope["scheme"],
             is_head="is_head" in request.scope,
             raw_headers=request.scope["headers"],
@@ -251,11 +252,24 @@ def options(path: str, methods: Iterable[str], headers: dict[str, str]) -> HTTPR
     return HTTPRouteHandler(path=ROOT + path, http_method="OPTIONS", name=f"OPTIONS {path}", status_code=200)(answer)
 
 
-def _secret(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The key that a request brings, whether it is one or not."""
     for name, value in headers:
         if name == b"mc-api-key":
             return value.strip().decode("latin-1")
     return None
+
+
+async def _body(request: Request[Any, Any, Any], seconds: int) -> bytes:
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.body()
+    except TimeoutError as error:
+        raise StalledError(
+            f"The body did not come within {seconds} seconds. Send it faster, or ask the operator to raise "
+            "ISOBAY_REQUEST_SECONDS.",
+            seconds=seconds,
+        ) from error
 
 
 def _address(scope: Mapping[str, Any]) -> str:

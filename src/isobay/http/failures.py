@@ -14,6 +14,7 @@ from isobay.errors import (
     MethodNotAllowedError,
     NotFoundError,
     RangeError,
+    StalledError,
     TooLargeError,
 )
 from isobay.http import tus
@@ -40,6 +41,8 @@ def on_isobay_error(request: Request[Any, Any, Any], error: IsobayError) -> Resp
     headers = {}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'ApiKey realm="isobay", header="MC-Api-Key"'
+    if isinstance(error, StalledError):
+        headers["Connection"] = "close"  # what else would come of the body is not waited for
     if isinstance(error, RangeError):
         headers["Content-Range"] = f"bytes */{error.context['size']}"
     if "tus-resumable" in request.headers:

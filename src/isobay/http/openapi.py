@@ -26,6 +26,7 @@ _SAID = {
     416: "No part of what the header Range asks for is there.",
     423: "Somebody else sends bytes of it now.",
     460: "The bytes are not those that Upload-Checksum promises.",
+    429: "More requests than a key or an address may make in a minute.",
     503: "More of this is going on than isobay does at once.",
     507: "The disk has no room.",
 }
@@ -105,7 +106,7 @@ def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
 
 def _operation(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     first = endpoints[0].described
-    errors = {status for each in endpoints for status in each.described.errors} | ({413} if first.body else set())
+    errors = {429}.union(*(each.described.errors for each in endpoints), {408, 413} if first.body else ())
     operation: dict[str, Any] = {
         "operationId": first.operation_id,
         "summary": "; ".join(each.described.summary for each in endpoints),
