@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Event
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +25,7 @@ BYTES = {**VERSION, "Content-Type": "application/offset+octet-stream"}
 def metadata(**values: str | bytes) -> dict[str, str]:
     """The header that says something of the image."""
     pairs = (
-        f"{key} {base64.b64encode(value.encode() if isinstance(value, str) else value).decode()}"
+        f"{key} {base64.b64encode(value.encode() if isinstance(value, str) else value).decode()}".rstrip()
         for key, value in values.items()
     )
     return {"Upload-Metadata": ",".join(pairs)}
@@ -33,6 +35,16 @@ def proof(algorithm: str, data: bytes) -> dict[str, str]:
     """The header that says what the bytes of a request have."""
     digest = hashlib.new(algorithm, data).digest()
     return {"Upload-Checksum": f"{algorithm} {base64.b64encode(digest).decode()}"}
+
+
+def until(holds: Callable[[], Any], seconds: float = 20) -> bool:
+    """Wait until something holds that nobody tells; False where it does not in time."""
+    deadline = monotonic() + seconds
+    while not holds():
+        if monotonic() > deadline:
+            return False
+        Event().wait(0.02)
+    return True
 
 
 class Sender:
@@ -83,16 +95,18 @@ class Sender:
         return found
 
     @contextmanager
-    def sending(self, upload: str, offset: int, length: int, **headers: str) -> Iterator[socket.socket]:
+    def sending(
+        self, upload: str, offset: int, length: int, method: str = "PATCH", **headers: str
+    ) -> Iterator[socket.socket]:
         """Begin to send ``length`` bytes by hand; the block writes into the connection, and its end closes it."""
+        given = {**BYTES, "Upload-Offset": str(offset)} if method == "PATCH" else {}
+        given |= headers if "Transfer-Encoding" in headers else {"Content-Length": str(length), **headers}
         address = urlsplit(self.service.address)
         lines = [
-            f"PATCH {upload} HTTP/1.1",
+            f"{method} {upload} HTTP/1.1",
             f"Host: {address.netloc}",
             f"MC-Api-Key: {self.key}",
-            f"Upload-Offset: {offset}",
-            f"Content-Length: {length}",
-            *(f"{name.replace('_', '-')}: {value}" for name, value in {**BYTES, **headers}.items()),
+            *(f"{name}: {value}" for name, value in given.items()),
         ]
         with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
             connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())

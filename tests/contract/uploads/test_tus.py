@@ -7,25 +7,14 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
-from threading import Event
-from time import monotonic
 
 import httpx
 import pytest
-from sender import BYTES, MAX_ISO_BYTES, UPLOADS, VERSION, Sender, proof
+from sender import BYTES, MAX_ISO_BYTES, UPLOADS, VERSION, Sender, proof, until
 
 from service import Service
 
 MIB = 1 << 20
-
-
-def _until(holds, seconds: float = 20) -> bool:
-    deadline = monotonic() + seconds
-    while not holds():
-        if monotonic() > deadline:
-            return False
-        Event().wait(0.02)
-    return True
 
 
 def _code(answer: httpx.Response) -> tuple[int, int]:
@@ -158,14 +147,15 @@ def test_a_cut_gives_bytes_with_a_checksum_back(sender: Sender, small: bytes):
     half = len(small) // 2
     with sender.sending(upload, 0, len(small)) as connection:
         connection.sendall(small[:half])
-    assert _until(lambda: _is_free(sender, upload))
+        assert until(lambda: sender.offset(upload) > 0)
+    assert until(lambda: _is_free(sender, upload))
     kept = sender.offset(upload)
     assert kept > 0
     with sender.sending(upload, kept, len(small) - kept, **proof("sha1", small[kept:])) as connection:
         connection.sendall(small[kept : kept + 2 * MIB])
-        assert _until(lambda: _on_disk(sender) > kept)
+        assert until(lambda: _on_disk(sender) > kept)
         assert sender.offset(upload) == kept
-    assert _until(lambda: _is_free(sender, upload))
+    assert until(lambda: _is_free(sender, upload))
     assert sender.offset(upload) == kept
     assert sender.send(upload, kept, small[kept:]).status_code == 204
     assert sender.stored(upload) == small
@@ -176,7 +166,7 @@ def test_one_of_two_writers_is_refused(sender: Sender, small: bytes):
     upload = sender.begun(len(small))
     with sender.sending(upload, 0, len(small)) as connection:
         connection.sendall(small[:MIB])
-        assert _until(lambda: sender.offset(upload) > 0)
+        assert until(lambda: sender.offset(upload) > 0)
         for offset in (0, sender.offset(upload)):
             assert _code(sender.send(upload, offset, bytes(MIB))) == (423, 2017)
         connection.sendall(small[MIB:])
@@ -200,7 +190,7 @@ def test_deleting_stops_an_upload(sender: Sender, small: bytes):
     upload = sender.begun(len(small))
     with sender.sending(upload, 0, len(small)) as connection:
         connection.sendall(small[: 2 * MIB])
-        assert _until(lambda: sender.offset(upload) > 0)
+        assert until(lambda: sender.offset(upload) > 0)
         answer = sender.ask("DELETE", upload, **VERSION)
         assert (answer.status_code, answer.headers["tus-resumable"]) == (204, "1.0.0")
         connection.sendall(small[2 * MIB :])

@@ -1,0 +1,189 @@
+"""How uploads end: refused by a limit, expired, or finished by a worker when their process is gone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sender import BYTES, UPLOADS, VERSION, Sender, proof, until
+
+from isobay.app import Isobay
+from isobay.clock import utc_now
+from service import Service, serving
+
+ISOS = UPLOADS.replace("uploads", "isos")
+MIB = 1 << 20
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Service]:
+    """Run a service without a worker."""
+    with serving(tmp_path / "data", ISOBAY_TASKS_AT_ONCE="0") as running:
+        yield running
+
+
+def test_the_quota_is_taken_from_the_beginning_on(tmp_path: Path, small: bytes):
+    """What is still to come counts; an upload that would be too much is refused, and one that goes gives it back."""
+    limit = str(2 * len(small) - 1)
+    with serving(tmp_path / "data", ISOBAY_ENVIRONMENT_BYTES=limit, ISOBAY_ENVIRONMENT_ISOS="2") as service:
+        sender = Sender(service)
+        upload = sender.begun(len(small))
+        answer = sender.begin(len(small))
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, 2016)
+        second = sender.begun(5)
+        assert sender.begin(5).status_code == 409
+        assert sender.ask("DELETE", second, **VERSION).status_code == 204
+        assert sender.send(upload, 0, small).status_code == 204
+        piped = sender.ask("PUT", f"{UPLOADS}/x.iso", content=iter([small]))
+        assert (piped.status_code, piped.json()["errors"][0]["code"]) == (409, 2016)
+        assert [iso["id"] for iso in service.get(ISOS)] == [upload.rpartition("/")[2]]
+        assert sender.stored(upload) == small
+
+
+def test_an_image_that_does_not_fit_the_disk_is_refused_at_once(tmp_path: Path):
+    """507, with the room there is."""
+    with serving(tmp_path / "data", ISOBAY_MAX_ISO_BYTES=str(1 << 60)) as service:
+        answer = Sender(service).begin(1 << 59)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (507, 5001)
+        assert service.get(ISOS) == []
+
+
+def test_what_is_no_iso_is_gone_after_its_first_bytes(sender: Sender):
+    """400 as soon as it is seen, with the ISO, the upload and the bytes gone."""
+    upload = sender.begun(40 * MIB)
+    answer = sender.send(upload, 0, b"<html>" + bytes(20 * MIB))
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, 2101)
+    assert sender.ask("HEAD", upload, **VERSION).status_code == 404
+    assert sender.service.get(ISOS) == []
+
+
+def test_a_short_thing_that_is_no_iso_is_gone_at_its_end(sender: Sender):
+    """One that is too small for an early look."""
+    upload = sender.begun(1000)
+    assert sender.send(upload, 0, bytes(500)).status_code == 204
+    assert sender.send(upload, 500, bytes(500)).json()["errors"][0]["code"] == 2101
+    assert sender.service.get(ISOS) == []
+
+
+def test_an_image_with_another_checksum_never_is_ready(sender: Sender, small: bytes):
+    """400 at its last byte, and it is gone; with the right one, in any spelling, it is ready."""
+    right = hashlib.sha512(small).hexdigest()
+    upload = sender.begun(len(small), "wrong", checksum=f"sha512:{'0' * 128}")
+    assert sender.send(upload, 0, small[:-1]).status_code == 204
+    answer = sender.send(upload, len(small) - 1, small[-1:])
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, 2106)
+    assert sender.service.get(ISOS) == []
+    upload = sender.begun(len(small), "right", checksum="{SHA-512}" + right.upper())
+    assert sender.send(upload, 0, small).status_code == 204
+    assert sender.iso(upload)["checksums"] == {"sha256": hashlib.sha256(small).hexdigest(), "sha512": right}
+
+
+def test_an_upload_expires_when_nobody_goes_on_with_it(alone: Service, small: bytes):
+    """Its ISO, its bytes and its quota are free again; one that is whole, and one that somebody sends to, stay."""
+    sender = Sender(alone)
+    whole = sender.begin(len(small), content=small).headers["location"]
+    held, abandoned, lively = (sender.begun(len(small)) for _ in range(3))
+    for upload in (abandoned, lively):
+        sender.send(upload, 0, small[: 2 * MIB])
+    with sender.sending(held, 0, len(small)) as connection:
+        connection.sendall(small[: 2 * MIB])
+        assert until(lambda: sender.offset(held) > 0)
+        for upload in (whole, held, abandoned):
+            _expire(alone.behind, upload)
+        alone.behind.tending.tend()
+        connection.sendall(small[2 * MIB :])
+        assert connection.recv(12) == b"HTTP/1.1 204"
+    assert {iso["id"]: iso["status"] for iso in alone.get(ISOS)} == {
+        whole.rpartition("/")[2]: "ready",
+        held.rpartition("/")[2]: "ready",
+        lively.rpartition("/")[2]: "uploading",
+    }
+    assert sender.ask("HEAD", abandoned, **VERSION).status_code == 404
+    assert sender.ask("HEAD", whole, **VERSION).status_code == 404
+    assert sender.stored(whole) == sender.stored(held) == small
+    assert len(list((alone.behind.settings.objects_dir / "incoming").glob("*.part"))) == 1
+
+
+def test_every_byte_puts_the_expiry_off(alone: Service, small: bytes):
+    """Upload-Expires moves with each request that brings some."""
+    sender = Sender(alone)
+    upload = sender.begun(len(small))
+    _expire(alone.behind, upload)
+    sender.send(upload, 0, small[:5])
+    alone.behind.tending.tend()
+    assert sender.offset(upload) == 5
+
+
+@pytest.mark.parametrize("checksum", ["", "sha1:" + "0" * 40])
+def test_a_worker_ends_what_a_dead_service_left_whole(tmp_path: Path, small: bytes, checksum: str):
+    """The last byte was there and the row was not: the ISO is ready then, or says why it failed."""
+    data_dir = tmp_path / "data"
+    with serving(data_dir, ISOBAY_TASKS_AT_ONCE="0") as service:
+        upload = Sender(service).begun(len(small), "image", checksum=checksum)
+        Sender(service).send(upload, 0, small[:-1])
+        with service.behind.catalog.reading() as tx:
+            kept = service.behind.catalog.isos.by_id(tx, upload.rpartition("/")[2])
+        with service.behind.objects.resume(kept.object_id) as part:
+            part.append(small[-1:])
+            service.behind.tending.tend()  # somebody has it in hand, so nothing is done
+        assert Sender(service).iso(upload)["status"] == "uploading"
+        assert Sender(service).offset(upload) == len(small)
+    with serving(data_dir) as service:
+        sender = Sender(service)
+        assert until(lambda: sender.iso(upload)["status"] != "uploading")
+        iso = sender.iso(upload)
+        if checksum:
+            assert (iso["status"], iso["size"]) == ("failed", 0)
+            assert "is not" not in iso["statusMessage"][:1]
+            assert "0" * 40 in iso["statusMessage"]
+            assert list((data_dir / "objects" / "incoming").iterdir()) == []
+        else:
+            assert (iso["status"], iso["checksums"]["sha256"]) == ("ready", hashlib.sha256(small).hexdigest())
+            assert sender.stored(upload) == small
+
+
+def test_bytes_that_nobody_compared_do_not_outlive_a_crash(tmp_path: Path, small: bytes):
+    """A service that is killed while it takes bytes with a checksum goes back to where they began."""
+    data_dir = tmp_path / "data"
+    with serving(data_dir) as service:
+        sender = Sender(service)
+        upload = sender.begun(len(small))
+        sender.send(upload, 0, small[:MIB])
+        with sender.sending(upload, MIB, len(small) - MIB, **proof("sha256", small[MIB:])) as connection:
+            connection.sendall(bytes(len(small) - MIB - 1))
+            incoming = data_dir / "objects" / "incoming"
+            assert until(lambda: sum(path.stat().st_size for path in incoming.glob("*.part")) > 2 * MIB)
+            service.process.kill()
+            service.process.wait()
+    with serving(data_dir) as service:
+        sender = Sender(service)
+        assert sender.offset(upload) == MIB
+        answer = sender.send(upload, MIB, small[MIB:], proof("sha256", small[MIB:]))
+        assert (answer.status_code, sender.stored(upload)) == (204, small)
+
+
+def test_changes_wait_until_an_upload_is_there(sender: Sender, small: bytes):
+    """Its name may change meanwhile; what is read from the image may not."""
+    upload = sender.begun(len(small))
+    iso = upload.replace("uploads", "isos")
+    client = sender.service.client()
+    assert client.put(iso, json={"name": "renamed"}).status_code == 200
+    assert client.put(iso, json={"bootable": False}).status_code == 409
+    assert sender.send(upload, 0, small).status_code == 204
+    assert sender.iso(upload)["name"] == "renamed"
+
+
+def test_the_log_has_who_uploaded(sender: Sender, small: bytes):
+    """The beginning and the stopping of an upload are changes."""
+    upload = sender.begun(len(small), "logged")
+    sender.ask("DELETE", upload, **BYTES)
+    log = sender.service.get("/v1/activity_log")
+    found = [each["operation"] for each in log if each["objectId"] == upload.rpartition("/")[2]]
+    assert sorted(found) == ["iso.upload", "upload.delete"]
+
+
+def _expire(behind: Isobay, upload: str) -> None:
+    with behind.catalog.writing() as tx:
+        behind.catalog.uploads.postpone(tx, upload.rpartition("/")[2], utc_now())
