@@ -17,6 +17,7 @@ from isobay.cli.importing import import_
 from isobay.cli.inspect import inspect
 from isobay.cli.opening import is_url
 from isobay.cli.serve import serve
+from isobay.cli.upload import upload
 from isobay.cli.worker import worker
 from isobay.errors import IsobayError, NotFoundError
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, files, add, serve, worker):
+for command in (inspect, files, add, upload, serve, worker):
     app.command()(command)
 app.command("import")(import_)
 for name, group in (

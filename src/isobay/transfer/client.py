@@ -171,7 +171,7 @@ class Client:
         curl.setopt(pycurl.PREREQFUNCTION, self._connected)
         if network.netrc_file:
             curl.setopt(pycurl.NETRC_FILE, network.netrc_file)
-        _trust(curl, network.ca_file)
+        trust(curl, network.ca_file)
 
     def _log_in(self, url: SourceUrl) -> None:
         curl = self._curl
@@ -296,7 +296,7 @@ class _Reader:
         return bool(self.answer and self.answer.status in REDIRECTS and self.answer.header("location"))
 
 
-def _trust(curl: Any, ca_file: str) -> None:
+def trust(curl: Any, ca_file: str) -> None:
     """Trust the system's authorities, wherever this system keeps them, and the settings' own."""
     system = ssl.get_default_verify_paths()
     curl.setopt(pycurl.SSL_VERIFYPEER, 1)
