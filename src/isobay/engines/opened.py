@@ -13,7 +13,7 @@ class Opened(Struct, frozen=True):
     """Bytes open for reading, by (offset, size), until ``close`` is called.
 
     ``tag`` is another one for other bytes, ``modified`` is RFC 3339, ``sha256`` in hex and empty where nobody knows.
-    ``read_at`` is called by one thread at a time.
+    ``read_at`` is called by one thread at a time. ``file`` is the descriptor of a file with the same bytes, or -1.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Opened(Struct, frozen=True):
     sha256: str
     read_at: Callable[[int, int], bytes]
     close: Callable[[], None]
+    file: int = -1
 
     @property
     def chunks(self) -> Generator[bytes]:

@@ -18,6 +18,7 @@ from isobay.http.measured import Measured
 from isobay.http.openapi import document
 from isobay.http.paths import ASGIApp, NormalPaths
 from isobay.http.services import Services
+from isobay.http.zero_copy import ZeroCopy
 from isobay.pages.api import api_page
 
 ENDPOINTS = [
@@ -75,4 +76,4 @@ def application(services: Services) -> ASGIApp:
     inner: ASGIApp = NormalPaths(app, failures.no_such_path)
     if per_address or per_key:
         inner = Limited(inner, per_address, per_key)
-    return Measured(inner, services.metrics)
+    return ZeroCopy(Measured(inner, services.metrics), services.readers)

@@ -56,7 +56,7 @@ def generate_download_url(call: Call) -> Reply:
     f"{ENVIRONMENT}/isos/{{iso_id:str}}/content",
     "Download an ISO",
     parameters=environment_parameters("iso_id"),
-    errors=(401, 403, 404, 409, 412, 416, 503),
+    errors=(401, 403, 404, 409, 412, 416, 503, 507),
     media_type=OCTETS,
     wrapped=False,
 )
@@ -75,7 +75,7 @@ def get_iso_content(call: Call) -> Reply:
         path_parameter("token", "What the link has been given."),
         path_parameter("name", "A name for the file; any is as good."),
     ),
-    errors=(404, 412, 416, 503),
+    errors=(404, 412, 416, 503, 507),
     media_type=OCTETS,
     wrapped=False,
 )

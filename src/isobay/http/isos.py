@@ -190,7 +190,7 @@ def list_iso_files(call: Call) -> Reply:
     f"{ENVIRONMENT}/isos/{{iso_id:str}}/files/content",
     "Fetch a file from inside the image",
     parameters=(*environment_parameters("iso_id"), {**_path, "required": True}),
-    errors=(*ISO_ERRORS, 409, 412, 416, 503),
+    errors=(*ISO_ERRORS, 409, 412, 416, 503, 507),
     media_type=OCTETS,
     wrapped=False,
 )

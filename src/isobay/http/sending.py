@@ -13,10 +13,10 @@ from isobay.errors import IsobayError, StorageError
 from isobay.http.ranges import Part
 from isobay.http.responses import Streams, left
 from isobay.http.threads import Threads
+from isobay.http.zero_copy import EXTENSION, STALL_SECONDS
 from isobay.telemetry import logs
 
 PIECE = 1 << 20
-STALL_SECONDS = 60
 
 
 class Sent(Struct, frozen=True):
@@ -41,11 +41,12 @@ class Sending:
         self._readers = readers
         self._places = places
 
-    async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send it. What the first piece raises is raised, and answered like any failure."""
+        by_kernel = self._sent.opened.file >= 0 and EXTENSION in scope.get("extensions", {})
         try:
             with self._places:
-                await self._send(receive, send)
+                await (self._hand_over(send) if by_kernel else self._send(receive, send))
         finally:
             self._sent.opened.close()
 
@@ -69,12 +70,26 @@ class Sending:
         except (IsobayError, TimeoutError) as error:
             if not has_started:
                 raise
-            # The status is sent long ago: the server cuts the connection, as the body is not whole.
-            logs.error("a download ended early", reason=str(error) or f"nothing was taken for {STALL_SECONDS} seconds")
+            _cut(error)
         finally:
             leaving.cancel()
             if ahead is not None:
                 await asyncio.wait([ahead])  # nothing may be closed while a thread reads it
+
+    async def _hand_over(self, send: Any) -> None:
+        """Let the kernel send the file's bytes."""
+        await send(self._start)
+        try:
+            for part in self._sent.parts:
+                if part.before:
+                    await send({"type": "http.response.body", "body": part.before, "more_body": True})
+                if part.span.size:
+                    span = {"file": self._sent.opened.file, "offset": part.span.start, "count": part.span.size}
+                    await send({"type": EXTENSION, **span, "more_body": True})
+        except (IsobayError, TimeoutError) as error:
+            _cut(error)
+            return
+        await send({"type": "http.response.body", "body": b""})
 
     def _pieces(self) -> Iterator[tuple[bytes, int, int]]:
         """What to send in turn: bytes that stand before, the offset and the size of those to be read."""
@@ -95,3 +110,8 @@ class Sending:
         if len(data) != size:
             raise StorageError(f"{len(data)} of {size} bytes can be read at {offset}: the file is too short.")
         return before + data if before else data
+
+
+def _cut(error: IsobayError | TimeoutError) -> None:
+    """Say why a download ends. Its status is sent long ago: the server sees that the body is not whole, and cuts."""
+    logs.error("a download ended early", reason=str(error) or f"nothing was taken for {STALL_SECONDS} seconds")

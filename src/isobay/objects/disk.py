@@ -29,6 +29,7 @@ class DiskObject:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.file = descriptor
         self.size = os.fstat(descriptor).st_size
 
     def read_at(self, offset: int, size: int, /) -> bytes:

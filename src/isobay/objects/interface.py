@@ -32,6 +32,10 @@ class StoredObject(Protocol):
     def size(self) -> int:
         """Bytes."""
 
+    @property
+    def file(self) -> int:
+        """The descriptor of a file that holds them and nothing else; -1 where there is none."""
+
     def read_at(self, offset: int, size: int, /) -> bytes:
         """The bytes there; fewer only at the end."""
 

@@ -64,8 +64,14 @@ class Downloads:
             )
         kept, stored = self._opened(place, kept)
         iso = kept.iso
+        if stored.size != iso.size:
+            stored.close()
+            raise StorageError(
+                f"The ISO {iso.name!r} has {iso.size} bytes, and {stored.size} of them are on the disk. "
+                "Bring the file back from a backup, or delete the ISO and add it again."
+            )
         digest = iso.checksums["sha256"]
-        return Opened(iso.name, stored.size, digest, iso.created, digest, stored.read_at, stored.close)
+        return Opened(iso.name, stored.size, digest, iso.created, digest, stored.read_at, stored.close, stored.file)
 
     def open_file(self, place: Place, iso_id: str, path: str) -> Opened:
         """Open a file inside the image."""

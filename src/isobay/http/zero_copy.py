@@ -1,0 +1,121 @@
+"""Files sent by the kernel itself: ASGI's extension Zero Copy Send, which uvicorn does not have, put around it.
+
+A file goes from the page cache into the socket by sendfile(2), and its bytes are never in this process. What is needed
+of uvicorn is in ``_Connection``, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from isobay.errors import StorageError
+from isobay.http.paths import ASGIApp
+from isobay.http.threads import Threads
+
+EXTENSION = "http.response.zerocopysend"
+TURN_BYTES = 16 << 20  # sent for one caller before another one has its turn
+QUICK_MILLISECONDS = 2  # a caller who reads this quickly is waited for in the thread: the way back costs as much
+LOOK_SECONDS = 1.0
+STALL_SECONDS = 60
+
+
+class ZeroCopy:
+    """Wraps an application: offers the extension where the connection is plain TCP, and does what it asks for."""
+
+    def __init__(self, app: ASGIApp, readers: Threads) -> None:
+        self._app = app
+        self._readers = readers
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Pass the request on."""
+        cycle = getattr(send, "__self__", None)
+        if not isinstance(cycle, RequestResponseCycle) or cycle.transport.get_extra_info("sslcontext"):
+            await self._app(scope, receive, send)
+            return
+
+        async def sending(message: dict[str, Any]) -> None:
+            if message["type"] != EXTENSION:
+                await send(message)
+                return
+            await _Connection(cycle, self._readers).send(message["file"], message["offset"], message["count"])
+            if not message.get("more_body", False):
+                await send({"type": "http.response.body", "body": b""})
+
+        await self._app({**scope, "extensions": {**scope.get("extensions", {}), EXTENSION: {}}}, receive, sending)
+
+
+class _Connection:
+    """A connection of uvicorn's, between what it wrote itself and what it will write next."""
+
+    def __init__(self, cycle: RequestResponseCycle, readers: Threads) -> None:
+        self._cycle = cycle
+        self._readers = readers
+
+    async def send(self, file: int, offset: int, count: int) -> None:
+        """Send bytes of a file. Raises TimeoutError for who takes nothing, StorageError where the file is shorter."""
+        await self._flush()
+        if self._cycle.disconnected:
+            return
+        # A descriptor of our own: the loop lets nobody else wait for its own one.
+        out = os.dup(self._cycle.transport.get_extra_info("socket").fileno())
+        try:
+            done = 0
+            while done < count and not self._cycle.disconnected:
+                sent = await self._readers.run(_push, out, file, offset + done, count - done)
+                done += sent
+                if done < count and not sent:
+                    await self._writable(out)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the caller went away, which the loop sees for itself
+        finally:
+            os.close(out)
+        if not self._cycle.disconnected:
+            self._cycle.expected_content_length -= count
+
+    async def _flush(self) -> None:
+        """Wait until the kernel has all that was written before."""
+        transport = self._cycle.transport
+        low, high = transport.get_write_buffer_limits()
+        transport.set_write_buffer_limits(high=0)
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                while transport.get_write_buffer_size() and not self._cycle.disconnected:
+                    await self._cycle.flow.drain()
+                    await asyncio.sleep(0)
+        finally:
+            transport.set_write_buffer_limits(high=high, low=low)
+
+    async def _writable(self, out: int) -> None:
+        """Wait until the caller has taken something, or went away."""
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_writer(out, ready.set)
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                while not ready.is_set() and not self._cycle.disconnected:
+                    await asyncio.wait([asyncio.ensure_future(ready.wait())], timeout=LOOK_SECONDS)
+        finally:
+            loop.remove_writer(out)
+
+
+def _push(out: int, file: int, offset: int, count: int) -> int:
+    """Send as much as the caller takes now, at most a turn; how many bytes."""
+    poll = select.poll()
+    poll.register(out, select.POLLOUT)
+    done, most = 0, min(count, TURN_BYTES)
+    while done < most:
+        try:
+            sent = os.sendfile(out, file, offset + done, most - done)
+        except BlockingIOError:
+            if not poll.poll(QUICK_MILLISECONDS):
+                break
+            continue
+        if not sent:
+            raise StorageError(f"The file ends at {offset + done}, and {most - done} more bytes were promised.")
+        done += sent
+    return done

@@ -1,0 +1,182 @@
+"""Many downloads at once, callers who go away or take nothing, and what goes on meanwhile."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from time import monotonic, sleep
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from conftest import Shelved, shelve
+from images import image
+from service import KEY, Service
+
+AT_ONCE = 64
+MIB = 1 << 20
+SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def large(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Shelved:
+    """Put an image of 40 MiB on the shelf: more than fits between the two ends of a connection."""
+    files = {"data.bin": Random(8).randbytes(40 * MIB)}
+    return shelve(service, image(tmp_path_factory.mktemp("images") / "large.iso", files, label="LARGE"), "large")
+
+
+def _begin(shelved: Shelved, *headers: str) -> socket.socket:
+    """Ask for the bytes and take the first of them."""
+    parts = urlsplit(shelved.service.address)
+    connection = socket.create_connection((parts.hostname, parts.port), timeout=SECONDS)
+    lines = [f"GET {shelved.content} HTTP/1.1", f"Host: {parts.netloc}", f"MC-Api-Key: {KEY}", *headers, "", ""]
+    connection.sendall("\r\n".join(lines).encode())
+    assert connection.recv(12) == b"HTTP/1.1 200"
+    return connection
+
+
+def _open_files(service: Service) -> int:
+    """How many files of images the service has open."""
+    found = 0
+    for link in Path(f"/proc/{service.process.pid}/fd").iterdir():
+        try:
+            found += link.readlink().name.endswith(".iso") or link.readlink().name.endswith(".iso (deleted)")
+        except FileNotFoundError:  # closed meanwhile
+            continue
+    return found
+
+
+def _wait_for_no_files(service: Service) -> None:
+    ends = monotonic() + SECONDS
+    while _open_files(service):
+        assert monotonic() < ends, "files of images stay open"
+        sleep(0.02)  # another process: there is nothing to wait on
+
+
+def test_64_at_once_are_whole_and_the_api_answers_meanwhile(large):
+    """Every one of them has all the bytes, while another caller asks for lists and is answered."""
+    done = threading.Event()
+
+    def ask() -> int:
+        answered = 0
+        with httpx.Client(base_url=large.service.address, headers={"MC-Api-Key": KEY}, timeout=SECONDS) as client:
+            while not done.is_set():
+                assert client.get(large.path).status_code == 200
+                answered += 1
+        return answered
+
+    def fetch(_number: int) -> bool:
+        return (
+            httpx.get(large.service.address + large.content, headers={"MC-Api-Key": KEY}, timeout=60).content
+            == large.data
+        )
+
+    with ThreadPoolExecutor(AT_ONCE + 1) as threads:
+        asking = threads.submit(ask)
+        try:
+            results = list(threads.map(fetch, range(AT_ONCE)))
+        finally:
+            done.set()
+        assert all(results)
+        assert asking.result() > 10
+    _wait_for_no_files(large.service)
+
+
+def test_who_takes_nothing_stops_nobody(large):
+    """64 callers who ask and take nothing more hold no thread; the files are freed when they go."""
+    idle = [_begin(large) for _ in range(AT_ONCE)]
+    try:
+        assert large.get().content == large.data
+    finally:
+        for each in idle:
+            each.close()
+    _wait_for_no_files(large.service)
+
+
+def test_a_download_outlives_the_deletion_of_its_image(service, tmp_path):
+    """Who began before the image was deleted gets it to the end; who begins afterwards is told that it is not there."""
+    files = {"data.bin": Random(9).randbytes(30 * MIB)}
+    doomed = shelve(service, image(tmp_path / "doomed.iso", files, label="DOOMED"), "doomed")
+    with httpx.stream("GET", service.address + doomed.content, headers={"MC-Api-Key": KEY}) as answer:
+        pieces = answer.iter_bytes(MIB)
+        begun = next(pieces)
+        assert service.client().delete(doomed.path).status_code == 200
+        assert doomed.get().status_code == 404
+        assert begun + b"".join(pieces) == doomed.data
+    _wait_for_no_files(service)
+
+
+def test_requests_in_a_line_are_answered_in_a_line(shelved):
+    """What is sent by the kernel and what is not come in the order of the requests, on one connection."""
+    parts = urlsplit(shelved.service.address)
+    asked = [
+        f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nMC-Api-Key: {KEY}\r\n{more}\r\n"
+        for path, more in (
+            (shelved.content, "Range: bytes=0-2999999\r\n"),
+            ("/healthz", ""),
+            (shelved.content, "Range: bytes=-2000000\r\n"),
+            ("/healthz", "Connection: close\r\n"),
+        )
+    ]
+    received = b""
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
+        connection.sendall("".join(asked).encode())
+        while piece := connection.recv(MIB):
+            received += piece
+    bodies = []
+    while received:
+        head, _, received = received.partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        bodies.append(received[:length])
+        received = received[length:]
+    ok = b'{"status":"ok"}'
+    assert bodies == [shelved.data[:3_000_000], ok, shelved.data[-2_000_000:], ok]
+
+
+def test_curl_goes_on_where_it_was_cut(large, tmp_path):
+    """What a user does after a loss of the network, by link and by key: the rest is fetched, and nothing twice."""
+    for number, address in enumerate((large.link(), large.service.address + large.content)):
+        path = tmp_path / f"{number}.iso"
+        path.write_bytes(large.data[: 7 * MIB + 5])
+        command = [
+            "curl",
+            "-sS",
+            "-f",
+            "-C",
+            "-",
+            "-H",
+            f"MC-Api-Key: {KEY}",
+            "-o",
+            path,
+            "-w",
+            "%{size_download}",
+            address,
+        ]
+        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+        assert path.read_bytes() == large.data
+        assert int(said.stdout) == len(large.data) - 7 * MIB - 5
+
+
+def test_an_object_that_is_cut_short_is_never_passed_off_as_whole(service, tmp_path):
+    """Cut while it is sent: the connection ends before the promised length. Cut before: 507, and not one byte."""
+    files = {"data.bin": Random(10).randbytes(40 * MIB)}
+    damaged = shelve(service, image(tmp_path / "damaged.iso", files, label="DAMAGED"), "damaged")
+    with service.behind.catalog.reading() as tx:
+        kept = service.behind.catalog.isos.by_id(tx, damaged.iso["id"])
+    assert kept
+    stored = next(service.behind.settings.objects_dir.rglob(f"{kept.object_id}.iso"))
+    with httpx.stream("GET", service.address + damaged.content, headers={"MC-Api-Key": KEY}) as answer:
+        pieces = answer.iter_bytes()
+        next(pieces)
+        os.truncate(stored, MIB)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(pieces)
+    answer = damaged.get()
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (507, 5001)
+    service.client().delete(damaged.path)
