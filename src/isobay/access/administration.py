@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -11,10 +12,10 @@ from msgspec import UNSET
 from isobay.access.door import Door
 from isobay.access.first_start import ZONE
 from isobay.access.roles import require
-from isobay.catalog import Catalog
+from isobay.catalog import Catalog, Place
 from isobay.clock import utc_now
 from isobay.engines.interface import Engine
-from isobay.errors import AlreadyExistsError, ConflictError, NotFoundError
+from isobay.errors import AlreadyExistsError, ConflictError, InvalidFieldsError, NotFoundError
 from isobay.model import Connection, ConnectionStatus, Environment, Identity, Named, Zone
 from isobay.model.requests import EnvironmentEdit, NewConnection, NewEnvironment
 
@@ -42,6 +43,22 @@ class Environments:
         if found is None or not identity.may_enter(environment_id):
             raise NotFoundError.of("environments", environment_id)
         return _with_usage(found, usages)
+
+    def named(self, identity: Identity, place: Place, names: Sequence[str]) -> list[str]:
+        """The ids of other environments of the place's service by their names, of which the caller may enter each.
+
+        Raises NotFoundError for a name that is none of them, InvalidFieldsError where no other is named.
+        """
+        with self._catalog.reading() as tx:
+            found = self._catalog.environments.all(tx, seen_by(identity))
+        ids = {each.name: each.id for each in found if each.service_connection.id == place.connection_id}
+        for name in names:
+            if name not in ids:
+                raise NotFoundError.of("environments", name)
+        others = sorted({ids[name] for name in names} - {place.environment_id})
+        if not others:
+            raise InvalidFieldsError({"sharedWith": "must name another environment"})
+        return others
 
     def create(self, identity: Identity, new: NewEnvironment) -> Environment:
         """Make an environment. Raises NotFoundError for no such connection, AlreadyExistsError for a taken name."""

@@ -16,6 +16,7 @@ from isobay.catalog.imports import Imports
 from isobay.catalog.isos import Isos, Kept
 from isobay.catalog.keys import KeyRow, Keys
 from isobay.catalog.places import Place, Places
+from isobay.catalog.sharing import Sharing
 from isobay.catalog.tasks import Tasks
 from isobay.catalog.unchanged import Unchanged, about_to_wait
 from isobay.catalog.uploads import Uploads
@@ -39,6 +40,7 @@ class Catalog:
         self.isos = Isos()
         self.keys = Keys()
         self.places = Places()
+        self.sharing = Sharing()
         self.tasks = Tasks(task_days)
         self.uploads = Uploads()
         self._unchanged = Unchanged(database.path, REMEMBERED)
@@ -63,7 +65,7 @@ class Catalog:
             with self.reading() as tx:
                 return self.isos.get(tx, place, iso_id)
 
-        return self._unchanged.answer((place.private_scope, place.public_scope, iso_id), ask)
+        return self._unchanged.answer((place.scopes, iso_id), ask)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -12,6 +12,7 @@ from isobay.catalog import queries
 from isobay.catalog.connections import new_revision
 from isobay.catalog.places import Place
 from isobay.catalog.remembered import Remembered
+from isobay.catalog.sharing import forget_if_empty
 from isobay.catalog.tables import FOUND_BY, isos, scopes
 from isobay.errors import InvalidFieldsError, NotFoundError
 from isobay.model import Iso, IsoRecord, Listing, Page
@@ -25,9 +26,9 @@ ANCHORS_KEPT = 4096
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Iso).decode
-_TWO_SCOPES = isos.c.scope_id.in_([bindparam("private_scope"), bindparam("public_scope")])
-_BY_ID = select(isos.c.record, isos.c.environment_id, isos.c.object_id).where(isos.c.id == bindparam("iso_id"))
-_GET = _BY_ID.where(_TWO_SCOPES)
+_BY_ID = select(isos.c.record, isos.c.environment_id, isos.c.object_id, isos.c.scope_id).where(
+    isos.c.id == bindparam("iso_id")
+)
 
 
 class Kept(Struct, frozen=True):
@@ -47,7 +48,8 @@ class Isos:
 
     def get(self, tx: Connection, place: Place, iso_id: str) -> Kept | None:
         """The ISO with this id, if it is seen from the place."""
-        return _kept(tx.execute(_GET, {"iso_id": iso_id, **_scopes(place)}).first())
+        row = tx.execute(_BY_ID, {"iso_id": iso_id}).first()
+        return _kept(row) if row and row.scope_id in place.scopes else None
 
     def by_id(self, tx: Connection, iso_id: str) -> Kept | None:
         """The ISO with this id, wherever it is."""
@@ -55,29 +57,39 @@ class Isos:
 
     def add(self, tx: Connection, place: Place, iso: Iso, object_id: str) -> None:
         """Put a new ISO of the place's environment on the shelf."""
-        values = {**_columns(iso, place), "environment_id": place.environment_id, "object_id": object_id}
+        scope = _scope(iso, place)
+        values = {**_columns(iso), "scope_id": scope, "environment_id": place.environment_id, "object_id": object_id}
         tx.execute(insert(isos).values(values))
-        _moved(tx, values["scope_id"])
+        _moved(tx, scope)
 
-    def replace(self, tx: Connection, place: Place, iso: Iso, object_id: str = "") -> None:
+    def replace(
+        self, tx: Connection, place: Place, iso: Iso, object_id: str = "", shared_scope: int | None = None
+    ) -> None:
         """Write an ISO of the place's environment anew. Its bytes stay those that they were unless an object is named.
+
+        One that is shared stays in the set that it is in, unless the scope of another is given.
 
         Raises NotFoundError when the ISO was deleted meanwhile.
         """
         before = tx.execute(select(isos.c.scope_id).where(isos.c.id == iso.id)).scalar()
         if before is None:
             raise NotFoundError.of("isos", iso.id)
-        values = _columns(iso, place)
+        scope = _scope(iso, place, shared_scope or before)
+        values = {**_columns(iso), "scope_id": scope}
         if object_id:
             values["object_id"] = object_id
         tx.execute(update(isos).where(isos.c.id == iso.id).values(values))
-        _moved(tx, before, values["scope_id"])
+        _moved(tx, before, scope)
+        if before not in (scope, place.private_scope, place.public_scope):
+            forget_if_empty(tx, before)
 
     def delete(self, tx: Connection, iso_id: str) -> None:
         """Take an ISO off the shelf."""
-        scope = tx.execute(select(isos.c.scope_id).where(isos.c.id == iso_id)).scalar_one()
+        row = tx.execute(select(isos.c.scope_id, isos.c.visibility).where(isos.c.id == iso_id)).one()
         tx.execute(delete(isos).where(isos.c.id == iso_id))
-        _moved(tx, scope)
+        _moved(tx, row.scope_id)
+        if row.visibility == "shared":
+            forget_if_empty(tx, row.scope_id)
 
     def needs(self, tx: Connection, object_id: str) -> bool:
         """Whether some ISO's bytes are this object."""
@@ -133,7 +145,7 @@ class Isos:
         A deep page costs what the first costs: the row before it is found by its key (``cursor``), or
         was remembered when the page before it was read, or is looked for once in the index alone.
         """
-        shape = queries.Shape.of(listing)
+        shape = queries.Shape.of(listing, len(place.shared))
         values = {**_scopes(place), **queries.values_of(listing)}
         total = self._count(tx, place, shape, values)
         shape = _told(shape, total)
@@ -153,7 +165,7 @@ class Isos:
 
     def stream(self, tx: Connection, place: Place, listing: Listing) -> Iterator[list[IsoRecord]]:
         """All that is seen from the place, a bounded number at a time."""
-        shape = queries.Shape.of(listing)
+        shape = queries.Shape.of(listing, len(place.shared))
         values = {**_scopes(place), **queries.values_of(listing)}
         if shape.filters:
             shape = _told(shape, self._count(tx, place, shape, values))
@@ -197,7 +209,7 @@ class Isos:
         return anchor
 
 
-def _kept(row: Row[*tuple[str, str, str]] | None) -> Kept | None:
+def _kept(row: Row[*tuple[str, str, str, int]] | None) -> Kept | None:
     return Kept(_decode(row[0]), row[1], row[2]) if row else None
 
 
@@ -210,14 +222,20 @@ def _told(shape: queries.Shape, total: int) -> queries.Shape:
 
 
 def _scopes(place: Place) -> dict[str, int]:
-    return {"private_scope": place.private_scope, "public_scope": place.public_scope}
+    return dict(zip(queries.scope_names(len(place.shared)), place.scopes, strict=True))
 
 
 def _key(place: Place, shape: queries.Shape, values: queries.Values, offset: int) -> object:
-    return (place.private_revision, place.public_revision, shape, tuple(values.items()), offset)
+    return (place.revisions, shape, tuple(values.items()), offset)
 
 
-def _columns(iso: Iso, place: Place) -> dict[str, object]:
+def _scope(iso: Iso, place: Place, shared: int = 0) -> int:
+    if iso.visibility == "shared" and shared:
+        return shared
+    return place.public_scope if iso.visibility == "public" else place.private_scope
+
+
+def _columns(iso: Iso) -> dict[str, object]:
     found = {name: getattr(iso, name) for name in FOUND_BY}
     problems = {name: problem for name, value in found.items() if (problem := queries.problem_of(isos.c[name], value))}
     if problems:
@@ -227,8 +245,7 @@ def _columns(iso: Iso, place: Place) -> dict[str, object]:
         _decode(record)  # one row that cannot be read would break every list it is in
     except msgspec.ValidationError as error:
         raise InvalidFieldsError({"iso": str(error)}) from error
-    scope = place.public_scope if iso.visibility == "public" else place.private_scope
-    return {"scope_id": scope, "record": record.decode(), "sha256": iso.checksums.get("sha256", ""), **found}
+    return {"record": record.decode(), "sha256": iso.checksums.get("sha256", ""), **found}
 
 
 def _moved(tx: Connection, *scope_ids: object) -> None:

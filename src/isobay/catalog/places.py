@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, Text, and_, bindparam, cast, func, select
 
 from isobay.catalog.keys import KeyRow, key_row
-from isobay.catalog.tables import api_keys, connections, environments, key_environments, scopes
+from isobay.catalog.tables import api_keys, connections, environments, key_environments, scopes, share_members
 
 
 class Place(Struct, frozen=True):
-    """An environment, its connection, and the two scopes whose ISOs are seen from it.
+    """An environment, its connection, and the scopes whose ISOs are seen from it.
+
+    ``shared`` has the id and the revision of each set of environments that it takes part in.
 
     The revisions are those of the moment of the query: what was remembered under them still holds.
     """
@@ -26,10 +28,30 @@ class Place(Struct, frozen=True):
     public_scope: int
     private_revision: int
     public_revision: int
+    shared: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def scopes(self) -> tuple[int, ...]:
+        """The ids of all scopes, in the order of ``queries.scope_names``."""
+        return (self.private_scope, self.public_scope, *(scope for scope, _ in self.shared))
+
+    @property
+    def revisions(self) -> tuple[int, ...]:
+        """The revisions of all scopes: what was remembered under them holds as long as they are the same."""
+        return (self.private_revision, self.public_revision, *(revision for _, revision in self.shared))
 
 
 _private = scopes.alias("private")
 _public = scopes.alias("public")
+_set = scopes.alias("share_set")
+# As one text: a request is met by one row, however many sets its environment is in.
+_shared = (
+    select(func.aggregate_strings(cast(_set.c.id, Text).concat(":").concat(cast(_set.c.revision, Text)), ","))
+    .select_from(share_members.join(_set, share_members.c.scope_id == _set.c.id))
+    .where(share_members.c.environment_id == environments.c.id)
+    .correlate(environments)
+    .scalar_subquery()
+)
 _PLACE = (
     environments.c.id,
     environments.c.name,
@@ -39,6 +61,7 @@ _PLACE = (
     connections.c.scope_id.label("public_scope_id"),
     _private.c.revision,
     _public.c.revision.label("public_revision"),
+    _shared.label("shared"),
 )
 _there = (
     environments.join(connections, environments.c.connection_id == connections.c.id)
@@ -110,4 +133,7 @@ class Places:
 
 
 def _place(row: Sequence[Any]) -> Place:
-    return Place(*row)
+    *plain, shared = row
+    pairs = (pair.split(":") for pair in shared.split(",")) if shared else ()
+    sets = sorted((int(scope), int(revision)) for scope, revision in pairs)
+    return Place(*[*plain, tuple(sets)])

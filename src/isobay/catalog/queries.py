@@ -1,7 +1,7 @@
 """How a list is asked of the database: one statement for each shape of question, built once.
 
-Each of the two scopes that a place sees is read in the order of an index (scope, field, seq), and the
-two are merged; ``seq``, the order of creation, makes every order total.
+Each of the scopes that a place sees is read in the order of an index (scope, field, seq), and they are
+merged; ``seq``, the order of creation, makes every order total.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from isobay.model import Listing, SortOrder
 from isobay.model.iso import DESCRIPTION_LENGTH
 
 Values = dict[str, Any]
-SCOPES = ("private_scope", "public_scope")
 SHAPES_KEPT = 512
 RECORD_SEPARATOR = "\x1e"  # ASCII's own; JSON escapes control characters, so no record holds it
 CURSOR_LENGTH = 4096
@@ -51,22 +50,32 @@ class Anchor(Struct, frozen=True):
 
 
 class Shape(Struct, frozen=True):
-    """What of a listing decides its SQL; the rest is bound. ``few``: its filters leave little to sort."""
+    """What of a listing decides its SQL; the rest is bound. ``few``: its filters leave little to sort.
+
+    ``shared`` is how many scopes are seen beside the private and the public one.
+    """
 
     sort_by: str
     order: SortOrder
     filters: tuple[str, ...]
     search: bool
     few: bool = False
+    shared: int = 0
 
     @classmethod
-    def of(cls, listing: Listing) -> Shape:
+    def of(cls, listing: Listing, shared: int = 0) -> Shape:
         """The shape of a listing."""
-        return cls(listing.sort_by, listing.order, tuple(name for name, _ in listing.filters), bool(listing.search))
+        names = tuple(name for name, _ in listing.filters)
+        return cls(listing.sort_by, listing.order, names, bool(listing.search), shared=shared)
 
     def unsorted(self) -> Shape:
         """The same without its order: what a count needs."""
-        return Shape("", "ASC", self.filters, self.search)
+        return Shape("", "ASC", self.filters, self.search, shared=self.shared)
+
+
+def scope_names(shared: int) -> tuple[str, ...]:
+    """What the ids of the scopes are bound as."""
+    return ("private_scope", "public_scope", *(f"shared_scope_{number}" for number in range(shared)))
 
 
 def values_of(listing: Listing) -> Values:
@@ -143,7 +152,7 @@ def anchor_statement(shape: Shape, dialect: str) -> CompoundSelect[Any]:
 @lru_cache(SHAPES_KEPT)
 def count_statement(shape: Shape) -> Select[int]:
     """How many rows match."""
-    scopes = isos.c.scope_id.in_([bindparam(name) for name in SCOPES])
+    scopes = isos.c.scope_id.in_([bindparam(name) for name in scope_names(shape.shared)])
     return select(func.count()).select_from(isos).where(scopes, *_conditions(shape))
 
 
@@ -165,7 +174,7 @@ def _merged(
         select(*columns, *place).where(
             isos.c.scope_id == bindparam(scope), *(_conditions(shape) if columns else _indexed(shape, scope)), *beyond
         )
-        for scope in SCOPES
+        for scope in scope_names(shape.shared)
         for beyond in (_after(shape, key) if after else [()])
     ]
     if dialect == "postgresql":

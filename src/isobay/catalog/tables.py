@@ -28,8 +28,9 @@ Id = String(36).with_variant(String(36, collation="C"), "postgresql")
 # last row out again unless told not to, and then a cursor or a remembered answer would be of another row.
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 
-# A scope is a set of ISOs that are seen together: the private ones of an environment, or the public
-# ones of a connection. Its revision moves with every change of what is in it.
+# A scope is a set of ISOs that are seen together: the private ones of an environment, the public ones of
+# a connection, or those that one environment shares with the same others. Its revision moves with every
+# change of what is in it.
 scopes = Table(
     "scopes",
     metadata,
@@ -208,4 +209,22 @@ uploads = Table(
     Column("request", Text, nullable=False),
     Column("expires", Binary, nullable=False),
     Index("ix_uploads_expires", "expires"),
+)
+
+share_sets = Table(
+    "share_sets",
+    metadata,
+    Column("scope_id", ForeignKey("scopes.id"), primary_key=True),
+    Column("environment_id", ForeignKey("environments.id", ondelete="CASCADE"), nullable=False),
+    # SHA-256 of the members' ids in their order: an index entry has a bound, and their number has not.
+    Column("digest", LargeBinary, nullable=False),
+    UniqueConstraint("environment_id", "digest"),
+)
+
+share_members = Table(
+    "share_members",
+    metadata,
+    Column("environment_id", ForeignKey("environments.id", ondelete="CASCADE"), primary_key=True),
+    Column("scope_id", ForeignKey("share_sets.scope_id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_share_members_scope_id", "scope_id"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from isobay.catalog import Place
@@ -49,8 +49,11 @@ class Engine(Protocol):
     def get_iso(self, place: Place, iso_id: str) -> Iso:
         """One ISO seen from the place."""
 
-    def edit_iso(self, place: Place, iso_id: str, edit: IsoEdit) -> Iso:
-        """Change an ISO of the place's own environment. ForbiddenError for another's public one."""
+    def edit_iso(self, place: Place, iso_id: str, edit: IsoEdit, shared_with: Sequence[str] = ()) -> Iso:
+        """Change an ISO of the place's own environment. ForbiddenError for another's that is public or shared.
+
+        ``shared_with`` has the ids of the environments that the edit names.
+        """
 
     def import_iso(self, place: Place, wanted: NewIso) -> tuple[Iso, Task]:
         """Put an ISO on the shelf that is still to come from a URL, and the task that brings it."""

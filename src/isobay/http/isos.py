@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from isobay.access import Visit, require
 from isobay.catalog import FILTER_FIELDS
 from isobay.errors import InvalidFieldsError
@@ -115,7 +117,12 @@ def edit_iso(call: Call) -> Reply:
     edit = read_body(call.body, IsoEdit)
     if edit.featured is True:
         require(here.identity, "administer")
-    iso = here.engine.edit_iso(here.place, call.path["iso_id"], edit)
+    shared_with = (
+        call.services.environments.named(call.identity("write"), here.place, edit.shared_with)
+        if edit.shared_with is not UNSET
+        else ()
+    )
+    iso = here.engine.edit_iso(here.place, call.path["iso_id"], edit, shared_with)
     call.services.door.record(
         here.identity,
         "iso.edit",

@@ -62,7 +62,12 @@ _NO_SIGNATURE: dict[str, Any] = {"properties": {"signatureUrl": {"const": ""}}}
 _SUMS_FILE: dict[str, Any] = {"required": ["checksumUrl"], "properties": {"checksumUrl": {"minLength": 1}}}
 # What the rooms below demand of fields together, and a struct cannot say.
 _RULES: dict[str, dict[str, Any]] = {
-    "IsoEdit": {"not": {"required": ["visibility", "availablePublicly"]}},
+    "IsoEdit": {
+        "not": {"required": ["visibility", "availablePublicly"]},
+        "if": {"required": ["visibility"], "properties": {"visibility": {"const": "shared"}}},
+        "then": {"required": ["sharedWith"]},
+        "else": {"properties": {"sharedWith": False}},
+    },
     "NewIso": {"if": _NO_SIGNATURE, "else": _SUMS_FILE},
     "KeyRequest": {
         "if": {"properties": {"role": {"const": "administrator"}}},

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 Membership = Literal["ALL_ORG_USERS", "MANY_USERS"]
 ENVIRONMENT_NAME = r"^[a-z0-9_-]{1,63}$"
+EnvironmentName = Annotated[str, Meta(pattern=ENVIRONMENT_NAME)]
 
 
 class Named(Struct, frozen=True):

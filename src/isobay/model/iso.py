@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from isobay.model.environment import EnvironmentName
+
 IsoStatus = Literal["importing", "uploading", "inspecting", "ready", "failed", "deleting"]
 Visibility = Literal["private", "shared", "public"]
 Checksums = dict[str, str]
@@ -59,6 +61,9 @@ class Iso(Struct, rename="camel", kw_only=True, frozen=True):
     ] = []
     source_url: Annotated[str, Meta(description="Where it was imported from, without credentials")] = ""
     visibility: Visibility = "private"
+    shared_with: Annotated[
+        list[str] | UnsetType, Meta(description="The environments it is shared with; told of one ISO, to its owner")
+    ] = UNSET
     featured: bool = False
     updated: Annotated[str, Meta(description="RFC 3339, UTC")] = ""
 
@@ -84,4 +89,5 @@ class IsoEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_
     extractable: bool | UnsetType = UNSET
     featured: bool | UnsetType = UNSET
     available_publicly: bool | UnsetType = UNSET
-    visibility: Literal["private", "public"] | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
+    shared_with: Annotated[list[EnvironmentName], Meta(min_length=1, max_length=100)] | UnsetType = UNSET

@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from isobay.model.access import RoleName
-from isobay.model.environment import ENVIRONMENT_NAME, Membership
+from isobay.model.environment import EnvironmentName, Membership
 
 Text = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 RequiredText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
-EnvironmentName = Annotated[str, Meta(pattern=ENVIRONMENT_NAME)]
 
 Quota = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 

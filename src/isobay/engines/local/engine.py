@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 from msgspec import UNSET
 
-from isobay.catalog import Catalog, Place
+from isobay.catalog import Catalog, Place, Transaction
 from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
 from isobay.engines.local.downloading import Downloads, missing
@@ -93,9 +93,13 @@ class LocalEngine:
 
     def get_iso(self, place: Place, iso_id: str) -> Iso:
         """One ISO seen from the place."""
-        return self._kept(place, iso_id).iso
+        kept = self._kept(place, iso_id)
+        if kept.iso.visibility != "shared" or kept.environment_id != place.environment_id:
+            return kept.iso
+        with self._catalog.reading() as tx:
+            return self._as_owner(tx, place, kept.iso)
 
-    def edit_iso(self, place: Place, iso_id: str, edit: IsoEdit) -> Iso:
+    def edit_iso(self, place: Place, iso_id: str, edit: IsoEdit, shared_with: Sequence[str] = ()) -> Iso:
         """Change an ISO of the place's own environment."""
         changed = self._changed(edit)
         with self._catalog.writing() as tx:
@@ -103,8 +107,9 @@ class LocalEngine:
             iso = _own(place, kept, iso_id).iso
             _check_readable(iso, changed)
             iso = msgspec.structs.replace(iso, **changed, updated=utc_now())
-            self._catalog.isos.replace(tx, place, iso)
-        return iso
+            scope = self._catalog.sharing.scope(tx, place.environment_id, shared_with) if shared_with else None
+            self._catalog.isos.replace(tx, place, iso, shared_scope=scope)
+            return self._as_owner(tx, place, iso)
 
     def import_iso(self, place: Place, wanted: NewIso) -> tuple[Iso, Task]:
         """Import an ISO from a URL. See ``Imports.start``."""
@@ -208,10 +213,19 @@ class LocalEngine:
             raise missing(iso_id)
         return kept
 
+    def _as_owner(self, tx: Transaction, place: Place, iso: Iso) -> Iso:
+        # Whom it is shared with is for the owner alone, and so it is not in the record that all read.
+        if iso.visibility != "shared":
+            return iso
+        names = self._catalog.sharing.names(tx, iso.id, place.environment_id)
+        return msgspec.structs.replace(iso, shared_with=names)
+
     def _changed(self, edit: IsoEdit) -> dict[str, Any]:
         changed = {name: value for name, value in msgspec.structs.asdict(edit).items() if value is not UNSET}
         public = changed.get("available_publicly")
         visibility = changed.get("visibility")
+        if bool(changed.pop("shared_with", ())) != (visibility == "shared"):
+            raise InvalidFieldsError({"sharedWith": "is given with the visibility shared, and only with that"})
         if public is not None and visibility is not None:
             raise InvalidFieldsError({"visibility": "says the same as availablePublicly; give one of the two"})
         if public is not None:
@@ -229,7 +243,7 @@ def _own(place: Place, kept: Kept | None, iso_id: str) -> Kept:
         raise missing(iso_id)
     if kept.environment_id != place.environment_id:
         raise ForbiddenError(
-            f"The ISO {kept.iso.name!r} is public and belongs to another environment. "
+            f"The ISO {kept.iso.name!r} is {kept.iso.visibility} and belongs to another environment. "
             "It can be used here, not changed.",
             type="isos",
             id=iso_id,
