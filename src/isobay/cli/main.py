@@ -12,6 +12,7 @@ import typer
 from isobay import __version__
 from isobay.cli import environments, isos, keys, rules, tasks, terminal
 from isobay.cli.add import add
+from isobay.cli.download import download
 from isobay.cli.files import files
 from isobay.cli.importing import import_
 from isobay.cli.inspect import inspect
@@ -31,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, files, add, upload, serve, worker):
+for command in (inspect, files, add, upload, download, serve, worker):
     app.command()(command)
 app.command("import")(import_)
 for name, group in (
