@@ -31,6 +31,7 @@ endpoints = Endpoints("downloads")
     f"{ENVIRONMENT}/isos/{{iso_id:str}}",
     "Make a link by which an ISO can be downloaded without a key, for a while",
     operation="generateDownloadUrl",
+    activity="iso.link",
     wrapped=False,
     parameters=environment_parameters("iso_id"),
     errors=(400, 401, 403, 404, 409),
