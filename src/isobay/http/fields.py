@@ -16,10 +16,18 @@ QUERY_LENGTH = 16_384
 _PATTERN = re.compile(r"`str` matching regex .*")
 
 
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+_decode = msgspec.json.Decoder(float_hook=_number).decode  # 5.0 is a whole number in JSON Schema, and so here
+
+
 def read_body(body: bytes, wanted: type[T]) -> T:
     """Read a JSON object into a struct. Raises InvalidFieldsError that names all bad fields."""
     try:
-        given = msgspec.json.decode(body)
+        given = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidFieldsError({"body": f"is not JSON ({error})"}) from error
     except RecursionError as error:
