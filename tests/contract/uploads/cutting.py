@@ -19,10 +19,11 @@ class Cutting:
     def __init__(self, service: str, every: int, most: int, stop_after: int) -> None:
         self._target = urlsplit(service)
         self._every = every
-        self._most = most
+        self.most = most
         self._stop_after = stop_after
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._over = Event()
+        self._open: list[socket.socket] = []
         self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self.sent = self.cuts = 0
         self.stopped = False
@@ -43,9 +44,13 @@ class Cutting:
         self._over.set()
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+        for each in self._open:  # clients keep connections for later
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def _pass(self, client: socket.socket) -> None:
         server = socket.create_connection((self._target.hostname, self._target.port))
+        self._open += [client, server]
         back = Thread(target=_copy, args=(server, client))
         back.start()
         passed = 0
@@ -57,7 +62,7 @@ class Cutting:
                 if self._stop_after and self.sent >= self._stop_after:
                     self.stopped = True
                     self._over.wait()
-                if self.cuts < self._most and passed >= self._every:
+                if self.cuts < self.most and passed >= self._every:
                     self.cuts += 1
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     break
