@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+from contextlib import suppress
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -93,12 +94,15 @@ class _Connection:
     async def _writable(self, out: int) -> None:
         """Wait until the caller has taken something, or went away."""
         loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
+        ready, ends = asyncio.Event(), loop.time() + STALL_SECONDS
         loop.add_writer(out, ready.set)
         try:
-            async with asyncio.timeout(STALL_SECONDS):
-                while not ready.is_set() and not self._cycle.disconnected:
-                    await asyncio.wait([asyncio.ensure_future(ready.wait())], timeout=LOOK_SECONDS)
+            while not ready.is_set() and not self._cycle.disconnected:
+                if loop.time() > ends:
+                    raise TimeoutError
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await ready.wait()
         finally:
             loop.remove_writer(out)
 

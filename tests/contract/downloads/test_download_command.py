@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from shelved import Shelved
 
-from conftest import Shelved
 from hostile_source import Page, hostile
 from service import KEY, environment
 

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
+from shelved import Shelved, shelve
 
-from conftest import Shelved, shelve
 from isobay.transfer.links import Link, Links
 from isobay.transfer.sealing import load_secret
 from service import KEY, SEED, Service, serving

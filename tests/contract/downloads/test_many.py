@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from shelved import Shelved, shelve
 
-from conftest import Shelved, shelve
 from images import image
 from service import KEY, Service
 
