@@ -102,6 +102,14 @@ def _hints(service: Service, small_image: Path) -> str:
         [[operations]]  # a directory is no file
         include-operation-id = ["get_iso_file", "list_iso_files"]
         checks = {{ positive_data_acceptance.enabled = false }}
+        [[operations]]  # a body of tus has a type that schemathesis cannot make
+        include-operation-id = ["start_upload", "continue_upload", "override_upload"]
+        enabled = false
+        [[operations]]  # tus wants 412 where others answer 400; and what is made by chance is no image
+        include-operation-id = ["get_upload", "delete_upload", "put_upload"]
+        checks.negative_data_rejection.enabled = false
+        checks.missing_required_header.enabled = false
+        checks.positive_data_acceptance.enabled = false
         [[operations]]  # with operation=inspectUrl less of the body is required
         include-operation-id = "import_iso"
         checks = {{ negative_data_rejection.enabled = false }}
