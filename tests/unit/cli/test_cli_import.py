@@ -42,6 +42,12 @@ def test_what_the_options_say_wins(importing: CommandLine, mirror: Nginx) -> Non
     assert "/images/SHA256SUMS" in [fetch.uri for fetch in mirror.fetches()]
 
 
+def test_what_the_image_says_against_it_is_said(importing: CommandLine, mirror: Nginx) -> None:
+    """Where an option contradicts the image, the import is done, and a sentence on standard error tells."""
+    done = importing("import", mirror.url("/images/ipxe.iso"), "--no-bootable")
+    assert (done.returncode, "It is said not to be bootable, but the image boots" in done.stderr) == (0, True)
+
+
 def test_an_import_in_a_pipe_is_a_line_and_on_a_terminal_a_sentence(importing: CommandLine, mirror: Nginx) -> None:
     """Both say what `add` says; only a terminal sees a bar, and what happens goes to standard error."""
     url = mirror.url("/images/memtest86+x64.iso")
