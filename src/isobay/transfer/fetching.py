@@ -154,6 +154,12 @@ class Fetching:
             if self._version.length < 0:
                 self._know(Version(self._version.etag, self._version.modified, said.length))
         elif answer.status == 416 and offset:
+            if said.length == offset:
+                raise FetchError(
+                    f"{self._url.shown}: the server announced {self._version.length} bytes and has {offset}. "
+                    "The file may still be written there: try again later.",
+                    reason="length",
+                )
             raise _OtherFileError
         elif answer.status == 200:
             if offset and self._version.differs(said):

@@ -46,7 +46,7 @@ REPORT_SECONDS = 1.0
 SYNC_BYTES = 8 << 20  # a loss of power costs about as much, and what came while it was written
 # What another try may go on from: the bytes that came are as good as before.
 KEEPING = (FetchError, CancelledError, UnavailableError, SettingsError)
-DISCARDING = frozenset({"too-large", "changing"})
+DISCARDING = frozenset({"too-large", "changing", "length"})
 
 _version_json = msgspec.json.Encoder().encode
 _read_version = msgspec.json.Decoder(Version).decode
@@ -196,7 +196,7 @@ class Attempt:
         if now - self._told_at < REPORT_SECONDS:
             return
         self._told_at = now
-        size, total, fields = part.size, max(self._length, 0), self._fields
+        size, total, fields, parts = part.size, max(self._length, 0), self._fields, tuple(self._parts)
         message = (self._usual if size > self._said_at else self._message) + self._anew
         progress = min(size / total, 1.0) if total else 0.0
         self._work.report(
@@ -204,7 +204,8 @@ class Attempt:
             bytes_done=size,
             bytes_total=total,
             bytes_per_second=self._rate.at(size),
-            then=lambda tx: self._record.arriving(tx, progress, message, fields),
+            # What did not say its length, or unpacks to more, is counted as it grows.
+            then=lambda tx: self._record.arriving(tx, progress, message, fields, max(part.size for part in parts)),
         )
 
     def _write(self, then: Any) -> None:
