@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 
 import pytest
 from command_line import SECONDS, CommandLine
@@ -152,7 +153,9 @@ def test_beside_a_service_the_import_is_the_services(importing: CommandLine, pac
     """The service's worker does the work: Ctrl-C says so, and the import ends with nobody following it."""
     options = {name: value for name, value in importing.environ.items() if name.startswith("ISOBAY_")}
     page = Page(packaged["ipxe"].read_bytes(), stall_after=1 << 20)
-    with hostile_server() as source, serving(importing.data_dir, **options):
+    with hostile_server() as source, serving(importing.data_dir, **options) as service:
+        while not service.behind.runner.has_worker():  # it serves before its worker has begun
+            sleep(0.05)
         source.pages["/slow.iso"] = page
         with importing.begun("import", source.url("/slow.iso"), until="Fetching from") as process:
             process.send_signal(signal.SIGINT)
