@@ -174,6 +174,7 @@ class Attempt:
                     break
                 if self._work.stopping.is_set():
                     raise StoppedError
+                incoming.write()  # however slowly it comes, it is soon looked at and told
                 self._sync(part)
                 self._tell(part)
         finally:
