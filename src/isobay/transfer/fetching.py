@@ -12,6 +12,7 @@ from isobay.transfer.answers import Answer, Version, status_failure
 from isobay.transfer.client import Client, HaltedError, Network
 from isobay.transfer.url import SourceUrl
 
+GATHERED = 1 << 20  # each piece costs a write and a wake-up
 MAX_CHANGES = 3
 FIRST_RETRIES = 3
 MAX_PAUSE_SECONDS = 300.0
@@ -136,7 +137,7 @@ class Fetching:
         offset = self._part.size
         headers = [f"Range: bytes={offset}-", f"If-Range: {self._version.condition}"] if offset else []
         try:
-            client.get(self._url, lambda answer: self._begin(answer, offset), self._take, headers, seconds)
+            client.get(self._url, lambda answer: self._begin(answer, offset), self._take, headers, seconds, GATHERED)
         except _OtherFileError:
             self._change()
             return

@@ -174,7 +174,6 @@ class Attempt:
                     break
                 if self._work.stopping.is_set():
                     raise StoppedError
-                incoming.write()  # however slowly it comes, it is soon looked at and told
                 self._sync(part)
                 self._tell(part)
         finally:

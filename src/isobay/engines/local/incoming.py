@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from threading import Condition
 
 from isobay.objects import Part
 from isobay.transfer.client import HaltedError
 
-GATHERED = 1 << 20  # libcurl gives 16 KiB at a time, which are too many writes and wake-ups
+RECENT = 4  # pieces: who follows closely need not read them again
 
 
 class RestartedError(Exception):
@@ -15,11 +16,11 @@ class RestartedError(Exception):
 
 
 class Incoming:
-    """A part that is fetched into, and whoever waits for more of it. What comes is gathered before it is written."""
+    """A part that is fetched into, and whoever waits for more of it."""
 
     def __init__(self, part: Part) -> None:
         self._part = part
-        self._gathered = bytearray()
+        self._recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT)
         self._changed = Condition()
         self._is_whole = False
         self._is_halted = False
@@ -27,56 +28,36 @@ class Incoming:
 
     @property
     def size(self) -> int:
-        """Bytes that came."""
-        with self._changed:
-            return self._part.size + len(self._gathered)
+        """Bytes that are there."""
+        return self._part.size
 
     def append(self, data: bytes) -> None:
-        """Take more at the end. Raises HaltedError when no more is wanted, StorageError."""
+        """Take more at the end. Raises StorageError."""
+        offset = self._part.size
+        self._part.append(data)
         with self._changed:
-            if self._is_halted:
-                raise HaltedError
-            self._gathered += data
-            if len(self._gathered) >= GATHERED:
-                self.write()
-
-    def write(self) -> None:
-        """Write what was gathered. Raises StorageError, and then nothing more will come."""
-        with self._changed:
-            if not self._gathered or self._is_halted:
-                return
-            try:
-                self._part.append(memoryview(self._gathered))
-            except BaseException:
-                self._is_halted = True
-                raise
-            finally:
-                self._gathered = bytearray()
-                self._changed.notify_all()
+            self._recent.append((offset, data))
+            self._changed.notify_all()
 
     def restart(self) -> None:
         """Forget all of it."""
         with self._changed:
             self.round += 1
-            self._gathered = bytearray()
+            self._recent.clear()
             self._part.restart()
             self._changed.notify_all()
 
     def finish(self) -> None:
         """All of it is there."""
         with self._changed:
-            self.write()
             self._is_whole = True
             self._changed.notify_all()
 
     def halt(self) -> None:
         """Nothing more will come, though it is not whole."""
         with self._changed:
-            try:
-                self.write()
-            finally:
-                self._is_halted = True
-                self._changed.notify_all()
+            self._is_halted = True
+            self._changed.notify_all()
 
     def wait_beyond(self, offset: int, current: int) -> tuple[int, bool]:
         """Wait until there is more than ``offset`` bytes, or the end: how many there are, and whether that is all.
@@ -97,9 +78,13 @@ class Incoming:
         if self.round != current:
             raise RestartedError
 
-    def read_into(self, buffer: memoryview, offset: int) -> int:
-        """Fill the buffer with the bytes there; how many."""
-        return self._part.read_into(buffer, offset)
+    def piece(self, offset: int, buffer: memoryview) -> memoryview:
+        """Bytes from there on, as many as are at hand; the buffer is for what has to be read again."""
+        with self._changed:
+            for start, data in self._recent:
+                if start <= offset < start + len(data):
+                    return memoryview(data)[offset - start :]
+        return buffer[: self._part.read_into(buffer, offset)]
 
     def read_at(self, offset: int, size: int, /) -> bytes:
         """The bytes there; fewer only at the end."""
