@@ -32,7 +32,7 @@ def beside(client: Client, url: SourceUrl) -> tuple[Checksum, SourceUrl] | None:
         if not speaks_of_one and url.file_name.encode() not in data:
             continue
         try:
-            return find_checksum(data, url.file_name), place
+            return find_checksum(data, url.file_name, place.file_name), place
         except ChecksumError:
             continue  # a page in the place of a 404, for one
     return None

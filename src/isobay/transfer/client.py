@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import ssl
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from time import monotonic
 from typing import Any, Self
 
 import pycurl
-from msgspec import Struct
 
-from isobay.errors import AddressError, FetchError, InvalidFieldsError, SettingsError
+from isobay.errors import AddressError, FetchError, InvalidFieldsError
 from isobay.transfer.answers import Answer, Hop, network_failure
-from isobay.transfer.guard import AddressGuard
+from isobay.transfer.network import Network, trust
 from isobay.transfer.url import SourceUrl
 
 MAX_REDIRECTS = 5
@@ -30,22 +26,6 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 OnAnswer = Callable[[Answer], None]
 OnData = Callable[[bytes], None]
-
-
-class Network(Struct, frozen=True):
-    """How to reach the world: what the settings say."""
-
-    guard: AddressGuard
-    ca_file: str = ""
-    netrc_file: str = ""
-    proxy: str = ""
-    stall_seconds: int = 60
-
-    def check(self) -> None:
-        """Raise SettingsError for a file that cannot be read."""
-        for option, path in (("ISOBAY_CA_FILE", self.ca_file), ("ISOBAY_NETRC_FILE", self.netrc_file)):
-            if path and not os.access(path, os.R_OK):
-                raise SettingsError(f"{option} names {path}, which cannot be read. Check the path and its rights.")
 
 
 class HaltedError(Exception):
@@ -171,7 +151,7 @@ class Client:
         curl.setopt(pycurl.PREREQFUNCTION, self._connected)
         if network.netrc_file:
             curl.setopt(pycurl.NETRC_FILE, network.netrc_file)
-        _trust(curl, network.ca_file)
+        trust(curl, network.ca_file)
 
     def _log_in(self, url: SourceUrl) -> None:
         curl = self._curl
@@ -324,23 +304,3 @@ class _Reader:
 
     def _redirects(self) -> bool:
         return bool(self.answer and self.answer.status in REDIRECTS and self.answer.header("location"))
-
-
-def _trust(curl: Any, ca_file: str) -> None:
-    """Trust the system's authorities, wherever this system keeps them, and the settings' own."""
-    system = ssl.get_default_verify_paths()
-    curl.setopt(pycurl.SSL_VERIFYPEER, 1)
-    curl.setopt(pycurl.SSL_VERIFYHOST, 2)
-    bundle = system.cafile
-    if ca_file:
-        try:
-            trusted = [Path(file).read_bytes() for file in (bundle, ca_file) if file]
-        except OSError as error:
-            raise SettingsError(
-                f"ISOBAY_CA_FILE names {ca_file}, which cannot be read: {os.strerror(error.errno or 0)}."
-            ) from error
-        curl.setopt(pycurl.CAINFO_BLOB, b"\n".join(trusted))
-    elif bundle:
-        curl.setopt(pycurl.CAINFO, bundle)
-    if system.capath:
-        curl.setopt(pycurl.CAPATH, system.capath)

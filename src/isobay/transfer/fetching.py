@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from isobay.errors import FetchError
 from isobay.transfer.answers import Answer, Version, status_failure
-from isobay.transfer.client import Client, HaltedError, Network
+from isobay.transfer.client import Client, HaltedError
+from isobay.transfer.network import Network
 from isobay.transfer.url import SourceUrl
 
 GATHERED = 1 << 20  # each piece costs a write and a wake-up
 MAX_CHANGES = 3
 FIRST_RETRIES = 3
-MAX_PAUSE_SECONDS = 300.0
+MAX_PAUSE_SECONDS = 60.0  # who waits holds the place of one that could go
 
 
 class Part(Protocol):
@@ -218,7 +219,7 @@ class Fetching:
 
     def _pause(self, error: FetchError, failures: int) -> None:
         seconds = min(self._patience.first_seconds * 2 ** max(failures - 1, 0), MAX_PAUSE_SECONDS)
-        seconds = max(seconds, float(error.context.get("retryAfter", 0)))
+        seconds = max(seconds, min(float(error.context.get("retryAfter", 0)), MAX_PAUSE_SECONDS))
         self._listener.says(f"{error.message} Trying again in {seconds:g} s.")
         if self._halt.wait(seconds):
             raise HaltedError

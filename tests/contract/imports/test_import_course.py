@@ -13,9 +13,9 @@ from desk import Desk, digest, until
 from hostile_source import HostileSource, Page
 from isobay.errors import FetchError
 from isobay.transfer.answers import Version
-from isobay.transfer.client import Network
 from isobay.transfer.fetching import Fetching, Patience
 from isobay.transfer.guard import AddressGuard
+from isobay.transfer.network import Network
 from isobay.transfer.url import SourceUrl
 from service import SEED, Service, serving
 from sources import nginx

@@ -29,7 +29,7 @@ from isobay.inspection.contents import Content, content_of, files_of
 from isobay.inspection.diagnosis import Diagnosis
 from isobay.inspection.doctor import Doctor
 from isobay.model import Identity, Iso, IsoEdit, IsoFile, IsoRecord, Listing, NewIso, OsType, Page, Task, Zone
-from isobay.objects import Objects
+from isobay.objects import Objects, StoredObject
 from isobay.telemetry import logs
 
 
@@ -134,7 +134,7 @@ class LocalEngine:
 
     def iso_files(self, place: Place, iso_id: str, path: str, limit: int) -> list[IsoFile]:
         """What a directory inside the image holds."""
-        stored = self._objects.open(self._kept(place, iso_id).object_id)
+        stored = self._stored(place, iso_id)
         try:
             return files_of(open_image(stored.read_at, stored.size), path, limit)
         finally:
@@ -142,7 +142,7 @@ class LocalEngine:
 
     def iso_content(self, place: Place, iso_id: str, path: str) -> Content:
         """A file inside the image; its bytes are read while they are drawn."""
-        stored = self._objects.open(self._kept(place, iso_id).object_id)
+        stored = self._stored(place, iso_id)
         try:
             content = content_of(open_image(stored.read_at, stored.size), path)
         except BaseException:
@@ -160,6 +160,17 @@ class LocalEngine:
     def reachable(self) -> bool:
         """Whether the catalogue answers."""
         return self._catalog.answers()
+
+    def _stored(self, place: Place, iso_id: str) -> StoredObject:
+        kept = self._kept(place, iso_id)
+        if not kept.iso.ready:
+            raise WrongStateError(
+                f"The ISO {kept.iso.name!r} is {kept.iso.status}: what is in it can be seen when it is ready.",
+                type="isos",
+                id=iso_id,
+                status=kept.iso.status,
+            )
+        return self._objects.open(kept.object_id)
 
     def _kept(self, place: Place, iso_id: str) -> Kept:
         kept = self._catalog.iso(place, iso_id)
