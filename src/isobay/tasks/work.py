@@ -89,7 +89,11 @@ class Work:
             if written is None:
                 raise LostError
             if written.cancelled and written.status == "PENDING":
-                raise CancelledError("The task was cancelled.", type="tasks", id=task.id)
+                raise CancelledError(
+                    "The task was cancelled. Try again (operation=retry), or delete what it was for.",
+                    type="tasks",
+                    id=task.id,
+                )
             if then is not None:
                 then(tx)
         self.task = written

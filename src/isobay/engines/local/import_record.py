@@ -10,7 +10,7 @@ from isobay.catalog import Catalog, Transaction
 from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
 from isobay.engines.local.quota import Quota
-from isobay.errors import CancelledError, IsobayError
+from isobay.errors import IsobayError
 from isobay.tasks import LostError
 
 
@@ -41,8 +41,7 @@ class ImportRecord:
 
     def failed(self, tx: Transaction, error: IsobayError, size: int) -> None:
         """Say why it did not come. ``size`` bytes of it are kept for another try."""
-        advice = " Try it again (operation=retry), or delete the ISO." if isinstance(error, CancelledError) else ""
-        self._change(tx, status="failed", status_message=error.message + advice, size=size)
+        self._change(tx, status="failed", status_message=error.message, size=size)
 
     def move(self, tx: Transaction, object_id: str) -> None:
         """Note that its bytes come under another id from now on: somebody holds those under the old one."""
