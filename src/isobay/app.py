@@ -36,9 +36,9 @@ from isobay.objects import DiskObjects
 from isobay.osdetect import Rules
 from isobay.settings import Settings
 from isobay.tasks import Runner, open_delivery
-from isobay.transfer.client import Network
 from isobay.transfer.fetching import Patience
 from isobay.transfer.guard import AddressGuard
+from isobay.transfer.network import Network
 from isobay.transfer.sealing import load_seal, load_secret
 
 if TYPE_CHECKING:  # the command line builds everything but the web application, and starts without it
@@ -154,6 +154,10 @@ def build_network(settings: Settings) -> Network:
         stall_seconds=settings.fetch_stall_seconds,
     )
     network.check()
+    if settings.signing_keys and not os.access(settings.signing_keys, os.R_OK):
+        raise SettingsError(
+            f"ISOBAY_SIGNING_KEYS names {settings.signing_keys}, which cannot be read. Check the path and its rights."
+        )
     return network
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from isobay.catalog.tables import tasks
 from isobay.clock import utc_now
@@ -65,6 +65,12 @@ class Tasks:
         row = tx.execute(update(tasks).where(*newest).values(values).returning(*tasks.c)).mappings().first()
         return _task(row) if row else None
 
+    def still_to_come(self, tx: Connection, task: Task) -> int:
+        """How many bytes the other pending tasks of this kind have yet to bring, as far as it is known."""
+        missing = func.coalesce(func.sum(tasks.c.bytes_total - tasks.c.bytes_done), 0)
+        others = (_PENDING, tasks.c.kind == task.kind, tasks.c.id != task.id, tasks.c.bytes_total > tasks.c.bytes_done)
+        return int(tx.execute(select(missing).where(*others)).scalar_one())
+
     def cancel(self, tx: Connection, task_id: str) -> bool:
         """Ask whoever works on a task, now or later, to stop; False when it ended or is gone."""
         return tx.execute(update(tasks).where(tasks.c.id == task_id, _PENDING).values(cancelled=True)).rowcount > 0
@@ -74,6 +80,7 @@ class Tasks:
         ending = {
             "status": "FAILED",
             "ended": utc_now(),
+            "bytes_per_second": 0,
             "message": message,
             "errors": msgspec.json.encode([error]).decode(),
         }

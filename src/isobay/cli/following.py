@@ -40,6 +40,8 @@ def follow_import(built: Isobay, visit: Visit, task: Task, *, as_json: bool) -> 
         raise typer.Exit(1)
     if not as_json:
         tell_shelved("Imported", iso)
+    if iso.status_message:
+        terminal.say(iso.status_message)
 
 
 def tell_started(built: Isobay, iso: Iso, task: Task, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,8 @@ from msgspec import NODEFAULT, UNSET, Struct
 from isobay.errors import InvalidFieldsError
 
 T = TypeVar("T", bound=Struct)
+Explain = Callable[[str], str]
+NOTHING: Mapping[str, Explain] = {}
 QUERY_LENGTH = 16_384
 _PATTERN = re.compile(r"`str` matching regex .*")
 
@@ -24,8 +27,11 @@ def _number(text: str) -> int | float:
 _decode = msgspec.json.Decoder(float_hook=_number).decode  # 5.0 is a whole number in JSON Schema, and so here
 
 
-def read_body(body: bytes, wanted: type[T]) -> T:
-    """Read a JSON object into a struct. Raises InvalidFieldsError that names all bad fields."""
+def read_body(body: bytes, wanted: type[T], explained: Mapping[str, Explain] = NOTHING) -> T:
+    """Read a JSON object into a struct. Raises InvalidFieldsError that names all bad fields.
+
+    ``explained`` says of a field's text what is wrong with it, where the type knows it only in general.
+    """
     try:
         given = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -34,10 +40,10 @@ def read_body(body: bytes, wanted: type[T]) -> T:
         raise InvalidFieldsError({"body": "is nested too deeply"}) from error
     if not isinstance(given, dict):
         raise InvalidFieldsError({"body": "must be a JSON object"})
-    return read_values(given, wanted)
+    return read_values(given, wanted, explained)
 
 
-def read_values(given: dict[str, Any], wanted: type[T]) -> T:
+def read_values(given: dict[str, Any], wanted: type[T], explained: Mapping[str, Explain] = NOTHING) -> T:
     """Read values by their names into a struct. Raises InvalidFieldsError that names all bad fields."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -49,7 +55,7 @@ def read_values(given: dict[str, Any], wanted: type[T]) -> T:
             try:
                 values[field.name] = msgspec.convert(given[name], field.type)
             except msgspec.ValidationError as error:
-                problems[name] = _readable(error, field.type)
+                problems[name] = _explained(explained, name, given[name]) or _readable(error, field.type)
         elif field.required and field.default is NODEFAULT:
             problems[name] = "is required"
     if problems:
@@ -67,6 +73,10 @@ def read_query(query: bytes) -> list[tuple[str, str]]:
     if len(query) > QUERY_LENGTH:
         raise InvalidFieldsError({"query": f"must have at most {QUERY_LENGTH} bytes"})
     return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+
+
+def _explained(explained: Mapping[str, Explain], name: str, value: Any) -> str:
+    return explained[name](value) if name in explained and isinstance(value, str) else ""
 
 
 def _readable(error: msgspec.ValidationError, kind: Any) -> str:

@@ -15,11 +15,13 @@ from isobay.http.lists import TEXT, ListOf
 from isobay.http.tasks import started
 from isobay.inspection.diagnosis import Diagnosis
 from isobay.model import Iso, IsoEdit, IsoFile, NewIso, UrlToInspect
+from isobay.transfer.url import problem_of
 
 ISO_ERRORS = (400, 401, 403, 404)
 MAX_FILES = 10_000
 
 endpoints = Endpoints("isos")
+_URLS = dict.fromkeys(("url", "checksumUrl", "signatureUrl"), problem_of)
 _isos = ListOf(Iso, FILTER_FIELDS, cursor=True)
 _path = {
     "name": "path",
@@ -78,7 +80,7 @@ def get_iso(call: Call) -> Reply:
 def import_iso(call: Call) -> Reply:
     """Answers with the task that brings it, and the ISO, which is not ready yet."""
     here = call.visit("write")
-    iso, task = here.engine.import_iso(here.place, read_body(call.body, NewIso))
+    iso, task = here.engine.import_iso(here.place, read_body(call.body, NewIso, _URLS))
     _record(call, here, "iso.import", iso)
     return Reply(started(task, iso))
 
@@ -97,7 +99,7 @@ def import_iso(call: Call) -> Reply:
 def inspect_url(call: Call) -> Reply:
     """What an import would meet; nothing is kept. Of the body only ``url`` is required."""
     here = call.visit("write")  # it makes this machine ask others
-    wanted = read_body(call.body, UrlToInspect)
+    wanted = read_body(call.body, UrlToInspect, _URLS)
     return Reply({"data": here.engine.inspect_url(here.place, wanted.url, wanted.checksum_url)})
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 from msgspec import Struct
@@ -69,16 +72,32 @@ class Streams:
         self._free = limit
         self._limit = limit
         self._refusal = f"isobay writes {limit} {kind}, and begins no more. {advice}"
+        self._hears = False
+        self.is_ending = False
 
     def __enter__(self) -> None:
         """Take one of the places. Raises UnavailableError when all are taken."""
         if not self._free:
             raise UnavailableError(self._refusal, limit=self._limit)
         self._free -= 1
+        if not self._hears:
+            self._hears = True
+            self._hear()
 
     def __exit__(self, *_: object) -> None:
         """Give the place back."""
         self._free += 1
+
+    def _hear(self) -> None:
+        """End with the service: the server waits until every answer is written, and tells none of them to end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = signal.getsignal(number)
+            if callable(before):
+                signal.signal(number, partial(self._end, before))
+
+    def _end(self, before: Callable[[int, FrameType | None], Any], number: int, frame: FrameType | None) -> None:
+        self.is_ending = True
+        before(number, frame)
 
 
 class EventStream:
@@ -110,7 +129,7 @@ class EventStream:
 
     async def _follow(self, event: Event, known: bytes, leaving: asyncio.Future[None], send: Any) -> None:
         written = 0.0
-        while not leaving.done():
+        while not leaving.done() and not self._streams.is_ending:
             piece = b""
             if event.id != known:
                 known, piece = event.id, event.written()

@@ -15,7 +15,8 @@ from isobay.inspection.doctor_network import certificate_problem, resolved
 from isobay.inspection.report import readable
 from isobay.osdetect import Rules
 from isobay.transfer.answers import Answer
-from isobay.transfer.client import Client, HaltedError, Network
+from isobay.transfer.client import Client, HaltedError
+from isobay.transfer.network import Network
 from isobay.transfer.promises import fetch_small
 from isobay.transfer.remote import RemoteFile
 from isobay.transfer.sums_file import find_checksum
@@ -219,7 +220,7 @@ class _Examination:
 
     def _named_checksum(self, sums: SourceUrl) -> None:
         try:
-            found = find_checksum(fetch_small(self._client, sums), self._url.file_name)
+            found = find_checksum(fetch_small(self._client, sums), self._url.file_name, sums.file_name)
         except (FetchError, AddressError, ChecksumError) as error:
             # That so many redirects came before is no fault of the file.
             verdict: Verdict = "notice" if error.context.get("reason") == "budget" else "problem"

@@ -19,7 +19,7 @@ _OF_DIRECTORIES = ("SHA256SUMS", "sha256sum.txt", "CHECKSUM")
 
 def beside(client: Client, url: SourceUrl) -> tuple[Checksum, SourceUrl] | None:
     """Look for a file of checksums where publishers put it, as long as the client may ask on."""
-    for place, speaks_of_one in _places(url):
+    for place in _places(url):
         try:
             data = fetch_small(client, place, MAX_BYTES)
         except HaltedError:
@@ -28,21 +28,18 @@ def beside(client: Client, url: SourceUrl) -> tuple[Checksum, SourceUrl] | None:
             if error.context.get("reason") == "budget":
                 return None
             continue  # mostly a 404, and no other failure is news either: the image's own server has just answered
-        # A file of a directory with one line on another image must not be believed to mean this one.
-        if not speaks_of_one and url.file_name.encode() not in data:
-            continue
         try:
-            return find_checksum(data, url.file_name), place
+            return find_checksum(data, url.file_name, place.file_name), place
         except ChecksumError:
             continue  # a page in the place of a 404, for one
     return None
 
 
-def _places(url: SourceUrl) -> Iterator[tuple[SourceUrl, bool]]:
+def _places(url: SourceUrl) -> Iterator[SourceUrl]:
     if not url.file_name:
         return
     bare = replace(url, query=None)
-    yield replace(bare, path=f"{url.path}.sha256"), True
+    yield replace(bare, path=f"{url.path}.sha256")
     directory = url.path.rpartition("/")[0]
     for name in _OF_DIRECTORIES:
-        yield replace(bare, path=f"{directory}/{name}"), False
+        yield replace(bare, path=f"{directory}/{name}")

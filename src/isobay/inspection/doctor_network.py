@@ -8,7 +8,7 @@ from threading import Thread
 
 from isobay.errors import FetchError
 from isobay.inspection.diagnosis import Finding
-from isobay.transfer.client import Network
+from isobay.transfer.network import Network
 from isobay.transfer.url import SourceUrl
 
 RESOLVE_SECONDS = 10.0

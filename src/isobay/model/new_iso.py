@@ -39,7 +39,7 @@ _CHECKSUM = "|".join(
         ),
     ]
 )
-_WANTED = {"wanted": "an http or https URL without blanks, such as https://host/image.iso"}
+_WANTED = {"wanted": "an http or https URL as browsers send it: no blanks, the host as xn--…, other letters as %…"}
 
 SourceUrl = Annotated[
     str,

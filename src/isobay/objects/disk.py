@@ -80,9 +80,9 @@ class DiskObjects:
         """Bytes that may still be taken."""
         return self._room.left()
 
-    def check_room(self, size: int) -> None:
-        """Raise StorageError where ``size`` more bytes leave too little for the catalogue."""
-        self._room.check(size)
+    def check_room(self, size: int, promised: int = 0) -> None:
+        """Raise StorageError where there is no room. See ``Objects.check_room``."""
+        self._room.check(size, promised)
 
     def open(self, object_id: str) -> DiskObject:
         """Open an object. Raises StorageError where it is missing."""
@@ -116,7 +116,8 @@ class DiskObjects:
         return sum(self._delete_unless_held(Files.of(self._root, found), is_needed) for found in stored_ids(self._root))
 
     def _delete_unless_held(self, files: Files, is_needed: Callable[[str], bool]) -> bool:
-        if is_needed(files.object_id):
+        # A needed object wants no sidecar; who died after the row was written left one, and holding it takes it away.
+        if is_needed(files.object_id) and (files.part.exists() or not files.sidecar.exists()):
             return False
         try:
             with self._room.refusing(), held_sidecar(files, self._boot):

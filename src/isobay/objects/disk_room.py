@@ -24,16 +24,20 @@ class Room:
         """Bytes that may still be taken. Raises StorageError where the disk does not say."""
         return max(0, self._free() - SPARE_BYTES)
 
-    def check(self, size: int) -> None:
-        """Raise StorageError where an image of ``size`` bytes leaves less than the spare ones."""
+    def check(self, size: int, promised: int = 0) -> None:
+        """Raise StorageError where an image of ``size`` bytes leaves less than the spare and the promised ones."""
         free = self._free()
-        if size + SPARE_BYTES > free:
-            raise StorageError(
-                f"{self._root} has {free} bytes free, {SPARE_BYTES} of them kept for the catalogue, and the image "
-                f"needs {size}. {_FULL}",
-                available=free,
-                needed=size,
-            )
+        if size + SPARE_BYTES + promised <= free:
+            return
+        if not size:
+            raise self.used_up()
+        others = f", {promised} are promised to others that are still arriving" if promised else ""
+        raise StorageError(
+            f"{self._root} has {free} bytes free, {SPARE_BYTES} of them kept for the catalogue{others}, and the image "
+            f"needs {size}. {_FULL}",
+            available=free,
+            needed=size,
+        )
 
     def used_up(self) -> StorageError:
         """What to say where the spare bytes would have to be taken."""

@@ -100,8 +100,11 @@ class Objects(Protocol):
     def room(self) -> int:
         """Bytes that may still be taken."""
 
-    def check_room(self, size: int) -> None:
-        """Raise StorageError where ``size`` more bytes leave too little for the catalogue."""
+    def check_room(self, size: int, promised: int = 0) -> None:
+        """Raise StorageError where ``size`` more bytes leave too little for the catalogue.
+
+        ``promised`` are bytes that others have yet to write.
+        """
 
     def receive_file(
         self, path: Path, limit: int, progress: Progress, examine: Examine

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from threading import Event
 
 from isobay.catalog import Catalog
-from isobay.errors import IsobayError, UnavailableError, UnknownOperationError
+from isobay.errors import CancelledError, IsobayError, UnavailableError, UnknownOperationError
 from isobay.tasks.interface import Delivery
 from isobay.tasks.work import LostError, StoppedError, Work
 from isobay.telemetry import logs
@@ -59,7 +60,11 @@ class Runner:
     def _attempt(self, work: Work) -> None:
         try:
             self._handle(work)
-        except (StoppedError, LostError):
+        except StoppedError:
+            with suppress(CancelledError):  # whoever takes it up finds that too
+                work.put_down()
+            raise
+        except LostError:
             raise
         except IsobayError as error:
             work.fail(error)

@@ -64,6 +64,11 @@ class Work:
             then,
         )
 
+    def put_down(self) -> None:
+        """Say that nobody works on it now."""
+        message = "Put down when the worker was told to end; it goes on when one runs."
+        self._write(msgspec.structs.replace(self.task, message=message, bytes_per_second=0), None)
+
     def succeed(self, result: dict[str, Any], message: str, then: Then | None = None) -> None:
         """End the task: what was asked for is done."""
         done = {"status": "SUCCESS", "ended": utc_now(), "progress": 1.0, "message": message, "result": result}
@@ -84,7 +89,11 @@ class Work:
             if written is None:
                 raise LostError
             if written.cancelled and written.status == "PENDING":
-                raise CancelledError("The task was cancelled.", type="tasks", id=task.id)
+                raise CancelledError(
+                    "The task was cancelled. Try again (operation=retry), or delete what it was for.",
+                    type="tasks",
+                    id=task.id,
+                )
             if then is not None:
                 then(tx)
         self.task = written

@@ -36,7 +36,8 @@ _NETWORK = {
     ),
     pycurl.E_SSL_CACERT_BADFILE: ("tls", "the authorities in ISOBAY_CA_FILE cannot be read ({text})"),
     pycurl.E_URL_MALFORMAT: ("url", "this is no URL that can be fetched ({text})"),
-    pycurl.E_UNSUPPORTED_PROTOCOL: ("url", "only http and https are fetched"),
+    # of http and https: what answered is HTTP/0.9, that is anything
+    pycurl.E_UNSUPPORTED_PROTOCOL: ("protocol", "what answers there does not speak HTTP"),
     _E_PROXY: ("proxy", "the proxy refuses ({text}). Check ISOBAY_PROXY"),
     _E_WEIRD_SERVER_REPLY: ("protocol", "what answers there does not speak HTTP"),
 }
@@ -94,7 +95,7 @@ class Answer(Struct, frozen=True):
             found = re.search(r"/(\d+)\s*$", self.header("content-range"))
             return int(found[1]) if found else -1
         length = self.header("content-length")
-        return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else -1
+        return int(length) if length.isascii() and length.isdecimal() and len(length) < 40 else -1
 
     @property
     def span(self) -> tuple[int, int] | None:

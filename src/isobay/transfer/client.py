@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import ssl
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 import pycurl
-from msgspec import Struct
 
-from isobay.errors import AddressError, FetchError, InvalidFieldsError, SettingsError
+from isobay.errors import AddressError, FetchError, InvalidFieldsError
 from isobay.transfer.answers import Answer, Hop, network_failure
-from isobay.transfer.guard import AddressGuard
+from isobay.transfer.network import Network, trust
 from isobay.transfer.url import SourceUrl
 
 MAX_REDIRECTS = 5
 MAX_REDIRECT_BODY = 1 << 20
 MAX_HEADERS = 200
 CONNECT_SECONDS = 30
-BUFFER = 512 << 10  # fewer calls into Python: libcurl's own 16 KiB take a third of the speed
+BUFFER = 512 << 10  # of the socket; whatever it is, libcurl gives 16 KiB at a time
+GATHERED_SECONDS = 0.25
 USER_AGENT = "isobay"
 _SUPPRESS_CONNECT_HEADERS = 265  # curl.h's number: pycurl has no name for it
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 OnAnswer = Callable[[Answer], None]
 OnData = Callable[[bytes], None]
-
-
-class Network(Struct, frozen=True):
-    """How to reach the world: what the settings say."""
-
-    guard: AddressGuard
-    ca_file: str = ""
-    netrc_file: str = ""
-    proxy: str = ""
-    stall_seconds: int = 60
-
-    def check(self) -> None:
-        """Raise SettingsError for a file that cannot be read."""
-        for option, path in (("ISOBAY_CA_FILE", self.ca_file), ("ISOBAY_NETRC_FILE", self.netrc_file)):
-            if path and not os.access(path, os.R_OK):
-                raise SettingsError(f"{option} names {path}, which cannot be read. Check the path and its rights.")
 
 
 class HaltedError(Exception):
@@ -88,16 +70,19 @@ class Client:
         on_data: OnData,
         headers: Iterable[str] = (),
         seconds: float = 0,
+        gathered: int = 0,
     ) -> Answer:
         """Ask for a URL, following redirects; each hop is checked like the first.
 
-        ``on_answer`` is given the last answer before its body comes, ``on_data`` its body in pieces. What they
-        raise ends the request and is raised. ``seconds`` bounds each hop; 0 is no bound.
+        ``on_answer`` is given the last answer before its body comes, ``on_data`` its body in pieces: as they come,
+        or of ``gathered`` bytes where it comes quickly. What they raise ends the request and is raised.
+        ``seconds`` bounds each hop; 0 is no bound.
         Raises AddressError where the guard refuses, FetchError for the network, HaltedError when halted.
         """
         hops = self.hops = []
         while True:
-            answer = self._request(url, hops, on_answer, on_data, headers, seconds)
+            reader = _Reader(url, tuple(hops), on_answer, on_data, self._peer, gathered)
+            answer = self._request(url, reader, headers, seconds)
             location = answer.header("location")
             if answer.status not in REDIRECTS or not location:
                 return answer
@@ -110,15 +95,7 @@ class Client:
             hops.append(Hop(url, answer.status, answer.address))
             url = _next(url, location)
 
-    def _request(
-        self,
-        url: SourceUrl,
-        hops: list[Hop],
-        on_answer: OnAnswer,
-        on_data: OnData,
-        headers: Iterable[str],
-        seconds: float,
-    ) -> Answer:
+    def _request(self, url: SourceUrl, reader: _Reader, headers: Iterable[str], seconds: float) -> Answer:
         if self._max_requests and self.requests >= self._max_requests:
             raise FetchError(
                 f"{url.shown}: it was not asked, because more requests were made than a look from afar may cost.",
@@ -126,7 +103,6 @@ class Client:
             )
         self._guard_behind_proxy(url)
         curl = self._curl
-        reader = _Reader(url, tuple(hops), on_answer, on_data, self._peer)
         self._refused.clear()
         self._failure = None
         self._host = url.host
@@ -137,11 +113,16 @@ class Client:
         curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
         curl.setopt(pycurl.HEADERFUNCTION, lambda line: self._calling(reader.header, line))
         curl.setopt(pycurl.WRITEFUNCTION, lambda data: self._calling(reader.data, data))
+        curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: self._goes_on(reader))
         self.requests += 1
         try:
             curl.perform()
         except pycurl.error as error:
+            if self._failure is None:
+                reader.pass_on()  # what came before a cut is as good as the rest
             self._explain(url, error)
+        else:
+            reader.pass_on()
         finally:
             self.received += reader.received
             for dialled in self._dialled:
@@ -166,7 +147,6 @@ class Client:
         curl.setopt(pycurl.NOPROXY, "")
         curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # the head of a tunnel is not that of the file
         curl.setopt(pycurl.NOPROGRESS, 0)
-        curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: 1 if self._halted() else 0)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._dial)
         curl.setopt(pycurl.PREREQFUNCTION, self._connected)
         if network.netrc_file:
@@ -224,6 +204,12 @@ class Client:
             return -1
         return len(data)
 
+    def _goes_on(self, reader: _Reader) -> int:
+        """Called by libcurl all the time, and at least once a second: 0 lets it go on."""
+        if reader.is_due():
+            self._calling(lambda _: reader.pass_on(), b"")
+        return 1 if self._failure is not None or self._halted() else 0
+
     def _explain(self, url: SourceUrl, error: pycurl.error) -> None:
         code, text = int(error.args[0]), " ".join(map(str, error.args[1:]))
         if self._failure is not None:
@@ -249,13 +235,23 @@ class _Reader:
     """Reads one answer: its head, then its body."""
 
     def __init__(
-        self, url: SourceUrl, hops: tuple[Hop, ...], on_answer: OnAnswer, on_data: OnData, peer: Callable[[], str]
+        self,
+        url: SourceUrl,
+        hops: tuple[Hop, ...],
+        on_answer: OnAnswer,
+        on_data: OnData,
+        peer: Callable[[], str],
+        gathered: int,
     ) -> None:
         self._url = url
         self._hops = hops
         self._on_answer = on_answer
         self._on_data = on_data
         self._peer = peer
+        self._gathered = gathered
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._passed_on = monotonic()
         self._lines: list[str] = []
         self.answer: Answer | None = None
         self.received = 0
@@ -283,8 +279,22 @@ class _Reader:
                     f"{self._url.shown} redirects and goes on to send. Use the address it redirects to.",
                     reason="protocol",
                 )
-        else:
-            self._on_data(data)
+            return
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held >= self._gathered:
+            self.pass_on()
+
+    def is_due(self) -> bool:
+        """Whether what is held was held for long enough."""
+        return self._held > 0 and monotonic() - self._passed_on > GATHERED_SECONDS
+
+    def pass_on(self) -> None:
+        """Give on what is held."""
+        pieces, self._pieces, self._held = self._pieces, [], 0
+        self._passed_on = monotonic()
+        if pieces:
+            self._on_data(b"".join(pieces))
 
     def end(self) -> None:
         if self.answer is None:
@@ -294,23 +304,3 @@ class _Reader:
 
     def _redirects(self) -> bool:
         return bool(self.answer and self.answer.status in REDIRECTS and self.answer.header("location"))
-
-
-def trust(curl: Any, ca_file: str) -> None:
-    """Trust the system's authorities, wherever this system keeps them, and the settings' own."""
-    system = ssl.get_default_verify_paths()
-    curl.setopt(pycurl.SSL_VERIFYPEER, 1)
-    curl.setopt(pycurl.SSL_VERIFYHOST, 2)
-    bundle = system.cafile
-    if ca_file:
-        try:
-            trusted = [Path(file).read_bytes() for file in (bundle, ca_file) if file]
-        except OSError as error:
-            raise SettingsError(
-                f"ISOBAY_CA_FILE names {ca_file}, which cannot be read: {os.strerror(error.errno or 0)}."
-            ) from error
-        curl.setopt(pycurl.CAINFO_BLOB, b"\n".join(trusted))
-    elif bundle:
-        curl.setopt(pycurl.CAINFO, bundle)
-    if system.capath:
-        curl.setopt(pycurl.CAPATH, system.capath)

@@ -9,12 +9,14 @@ from msgspec import Struct
 
 from isobay.errors import FetchError
 from isobay.transfer.answers import Answer, Version, status_failure
-from isobay.transfer.client import Client, HaltedError, Network
+from isobay.transfer.client import Client, HaltedError
+from isobay.transfer.network import Network
 from isobay.transfer.url import SourceUrl
 
+GATHERED = 1 << 20  # each piece costs a write and a wake-up
 MAX_CHANGES = 3
 FIRST_RETRIES = 3
-MAX_PAUSE_SECONDS = 300.0
+MAX_PAUSE_SECONDS = 60.0  # who waits holds the place of one that could go
 
 
 class Part(Protocol):
@@ -136,7 +138,7 @@ class Fetching:
         offset = self._part.size
         headers = [f"Range: bytes={offset}-", f"If-Range: {self._version.condition}"] if offset else []
         try:
-            client.get(self._url, lambda answer: self._begin(answer, offset), self._take, headers, seconds)
+            client.get(self._url, lambda answer: self._begin(answer, offset), self._take, headers, seconds, GATHERED)
         except _OtherFileError:
             self._change()
             return
@@ -154,6 +156,12 @@ class Fetching:
             if self._version.length < 0:
                 self._know(Version(self._version.etag, self._version.modified, said.length))
         elif answer.status == 416 and offset:
+            if said.length == offset:
+                raise FetchError(
+                    f"{self._url.shown}: the server announced {self._version.length} bytes and has {offset}. "
+                    "The file may still be written there: try again later.",
+                    reason="length",
+                )
             raise _OtherFileError
         elif answer.status == 200:
             if offset and self._version.differs(said):
@@ -211,7 +219,7 @@ class Fetching:
 
     def _pause(self, error: FetchError, failures: int) -> None:
         seconds = min(self._patience.first_seconds * 2 ** max(failures - 1, 0), MAX_PAUSE_SECONDS)
-        seconds = max(seconds, float(error.context.get("retryAfter", 0)))
+        seconds = max(seconds, min(float(error.context.get("retryAfter", 0)), MAX_PAUSE_SECONDS))
         self._listener.says(f"{error.message} Trying again in {seconds:g} s.")
         if self._halt.wait(seconds):
             raise HaltedError

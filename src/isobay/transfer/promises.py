@@ -9,7 +9,8 @@ from isobay.errors import ChecksumError, FetchError, SettingsError
 from isobay.model import NewIso
 from isobay.transfer.answers import Answer, status_failure
 from isobay.transfer.checksums import Checksum, parse_checksum
-from isobay.transfer.client import Client, Network
+from isobay.transfer.client import Client
+from isobay.transfer.network import Network
 from isobay.transfer.sums_file import MAX_SUMS_BYTES, find_checksum
 from isobay.transfer.url import SourceUrl
 
@@ -25,13 +26,14 @@ def promised(network: Network, halted: Callable[[], bool], wanted: NewIso, signi
     found = [parse_checksum(wanted.checksum)] if wanted.checksum else []
     if wanted.checksum_url:
         with Client(network, halted) as client:
-            sums = fetch_small(client, SourceUrl.parse(wanted.checksum_url))
+            place = SourceUrl.parse(wanted.checksum_url)
+            sums = fetch_small(client, place)
             if wanted.signature_url:
                 # A file that is signed within itself is its own signature.
                 apart = wanted.signature_url != wanted.checksum_url
                 signature = fetch_small(client, SourceUrl.parse(wanted.signature_url)) if apart else None
                 sums = _signed(sums, signature, signing_keys)
-        found.append(find_checksum(sums, SourceUrl.parse(wanted.url).file_name))
+        found.append(find_checksum(sums, SourceUrl.parse(wanted.url).file_name, place.file_name))
     return tuple(found)
 
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 from isobay.errors import FetchError, InvalidFieldsError, NotFoundError
 from isobay.model import Iso
 from isobay.transfer.answers import Answer, network_failure
-from isobay.transfer.client import BUFFER, CONNECT_SECONDS, USER_AGENT, trust
+from isobay.transfer.client import BUFFER, CONNECT_SECONDS, USER_AGENT
+from isobay.transfer.network import trust
 from isobay.transfer.url import SourceUrl
 
 MAX_ANSWER = 1 << 20

@@ -14,7 +14,8 @@ from msgspec import Struct
 from isobay.errors import FetchError, IsobayError, error_classes
 from isobay.model import Iso, Upload
 from isobay.transfer.answers import network_failure
-from isobay.transfer.client import BUFFER, CONNECT_SECONDS, USER_AGENT, trust
+from isobay.transfer.client import BUFFER, CONNECT_SECONDS, USER_AGENT
+from isobay.transfer.network import trust
 from isobay.transfer.url import SourceUrl
 
 VERSION = "Tus-Resumable: 1.0.0"

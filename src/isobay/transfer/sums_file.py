@@ -33,11 +33,12 @@ class Entry(Struct, frozen=True):
     checksum: Checksum
 
 
-def find_checksum(data: bytes, name: str) -> Checksum:
+def find_checksum(data: bytes, name: str, sums_name: str = "") -> Checksum:
     """Give what a checksum file promises of the image ``name``, by the strongest algorithm it uses.
 
-    ``name`` is the last part of the image's URL, decoded. A file that promises one thing only is believed to speak of
-    the image whatever name it gives: mirrors rename images, and not the lines about them.
+    ``name`` is the last part of the image's URL, decoded. A digest without a name is believed where it is the only one.
+    So is one with another name where the checksum file's own, ``sums_name``, is the image's with an ending: openSUSE's
+    ``image.iso.sha256`` names the build that the image is a link to.
     Raises ChecksumError where the file is too large, does not list the image, or contradicts itself.
     """
     if len(data) > MAX_SUMS_BYTES:
@@ -46,7 +47,7 @@ def find_checksum(data: bytes, name: str) -> Checksum:
         )
     entries = list(dict.fromkeys(_entries(data.decode("utf-8-sig", "replace"))))
     found = [entry.checksum for entry in entries if entry.name == name]
-    if not found and len(entries) == 1:
+    if not found and len(entries) == 1 and (not entries[0].name or sums_name.startswith(f"{name}.")):
         found = [entries[0].checksum]
     if not found:
         raise ChecksumError(f"The checksum file does not list {_shown(name)}. {_listing(entries)}", name=name)

@@ -141,6 +141,15 @@ class SourceUrl(Struct, frozen=True, kw_only=True):
         return [("shown", self.shown)]
 
 
+def problem_of(text: str) -> str:
+    """What is wrong with a URL, as a phrase; nothing where ``SourceUrl`` takes it."""
+    try:
+        SourceUrl.parse(text)
+    except InvalidFieldsError as error:
+        return str(error.context["fields"]["url"])
+    return ""
+
+
 def _wrong(problem: str) -> InvalidFieldsError:
     return InvalidFieldsError({"url": problem})
 

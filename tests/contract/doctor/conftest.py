@@ -12,8 +12,8 @@ from images import debian_like
 from isobay.inspection import RulesShelf
 from isobay.inspection.doctor import Doctor
 from isobay.osdetect import Rules
-from isobay.transfer.client import Network
 from isobay.transfer.guard import AddressGuard
+from isobay.transfer.network import Network
 from sources import CertificateAuthority
 
 LIMIT = 1 << 30

@@ -17,8 +17,8 @@ from isobay.inspection.diagnosis import Diagnosis
 from isobay.inspection.doctor import Doctor
 from isobay.osdetect import Rules
 from isobay.transfer import remote
-from isobay.transfer.client import Network
 from isobay.transfer.guard import AddressGuard
+from isobay.transfer.network import Network
 from servers import free_port
 from sources import CertificateAuthority, nginx
 

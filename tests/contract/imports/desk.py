@@ -87,7 +87,7 @@ class Desk:
             task = self.task(asked)
             return task if task["taskStatus"] != "PENDING" else None
 
-        return until(look, f"the task to end: {self.task(asked)}")
+        return until(look, "the task to end")
 
     def bring(self, url: str, **fields: Any) -> dict[str, Any]:
         """Import an image, which must become ready with the bytes that its record promises."""

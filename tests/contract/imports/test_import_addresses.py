@@ -90,10 +90,9 @@ def test_urls(desk: Desk, source: HostileSource, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", NOTATIONS.values(), ids=NOTATIONS.keys())
-@pytest.mark.parametrize("status", [302, 308])
-def test_redirects(desk: Desk, source: HostileSource, host: str, status: int) -> None:
+def test_redirects(desk: Desk, source: HostileSource, host: str) -> None:
     """A redirect to a forbidden address is not followed, however it is written, and is not tried again."""
-    source.pages["/a.iso"] = Page.redirect(_on_the_wire(f"http://{host}:{source.port}/a.iso"), status)
+    source.pages["/a.iso"] = Page.redirect(_on_the_wire(f"http://{host}:{source.port}/a.iso"))
     failure = desk.fail(source.url("/a.iso"))
     assert (failure.code in (2104, 2105), len(source.requests)) == (True, 1)
     assert failure.code == 2105 or "redirects to a URL that" in failure.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -12,9 +13,9 @@ from desk import Desk, digest, until
 from hostile_source import HostileSource, Page
 from isobay.errors import FetchError
 from isobay.transfer.answers import Version
-from isobay.transfer.client import Network
 from isobay.transfer.fetching import Fetching, Patience
 from isobay.transfer.guard import AddressGuard
+from isobay.transfer.network import Network
 from isobay.transfer.url import SourceUrl
 from service import SEED, Service, serving
 from sources import nginx
@@ -161,13 +162,20 @@ def test_too_many_bytes(desk: Desk, source: HostileSource, large: bytes, small: 
     assert desk.files() == files
 
 
-def test_too_many_bytes_unannounced(desk: Desk, source: HostileSource, large: bytes, small: bytes) -> None:
-    """What does not say its length and does not fit never becomes ready, and leaves nothing."""
-    source.pages["/large.iso"] = Page(large)
-    source.pages["/more.iso"] = Page(small + bytes(10 * MIB), chunked=True)
+@pytest.mark.parametrize("packed", [False, True], ids=["without length", "packed"])
+def test_too_many_bytes_unannounced(
+    desk: Desk, source: HostileSource, large: bytes, small: bytes, *, packed: bool
+) -> None:
+    """What grows beyond the environment's room without having said so is stopped meanwhile, and leaves nothing."""
+    more = small + bytes(16 * MIB)
+    data = gzip.compress(more, 1) + gzip.compress(small, 1) if packed else more + bytes(8 * MIB)
+    page = Page(data, chunked=True, stall_after=len(data) - 3 * MIB)
+    source.pages["/large.iso"], source.pages["/more.iso"] = Page(large), page
     desk.bring(source.url("/large.iso"))
     files = desk.files()
-    assert desk.fail(source.url("/more.iso")).code == 2016
+    asked = desk.begin(source.url("/more.iso"))
+    assert desk.failed(asked).code == 2016
+    assert not page.released.is_set()
     assert desk.files() == files
 
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 
 import pytest
 from command_line import SECONDS, CommandLine
@@ -40,6 +41,12 @@ def test_what_the_options_say_wins(importing: CommandLine, mirror: Nginx) -> Non
     assert (iso["bootable"], iso["osTypeName"]) == (False, "Other Linux (64-bit)")
     assert (iso["availablePublicly"], iso["extractable"], iso["status"]) == (True, True, "ready")
     assert "/images/SHA256SUMS" in [fetch.uri for fetch in mirror.fetches()]
+
+
+def test_what_the_image_says_against_it_is_said(importing: CommandLine, mirror: Nginx) -> None:
+    """Where an option contradicts the image, the import is done, and a sentence on standard error tells."""
+    done = importing("import", mirror.url("/images/ipxe.iso"), "--no-bootable")
+    assert (done.returncode, "It is said not to be bootable, but the image boots" in done.stderr) == (0, True)
 
 
 def test_an_import_in_a_pipe_is_a_line_and_on_a_terminal_a_sentence(importing: CommandLine, mirror: Nginx) -> None:
@@ -146,7 +153,9 @@ def test_beside_a_service_the_import_is_the_services(importing: CommandLine, pac
     """The service's worker does the work: Ctrl-C says so, and the import ends with nobody following it."""
     options = {name: value for name, value in importing.environ.items() if name.startswith("ISOBAY_")}
     page = Page(packaged["ipxe"].read_bytes(), stall_after=1 << 20)
-    with hostile_server() as source, serving(importing.data_dir, **options):
+    with hostile_server() as source, serving(importing.data_dir, **options) as service:
+        while not service.behind.runner.has_worker():  # it serves before its worker has begun
+            sleep(0.05)
         source.pages["/slow.iso"] = page
         with importing.begun("import", source.url("/slow.iso"), until="Fetching from") as process:
             process.send_signal(signal.SIGINT)

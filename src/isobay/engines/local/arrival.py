@@ -118,15 +118,15 @@ class Arrival:
         buffer = memoryview(bytearray(PIECE))
         done, have, is_whole = 0, 0, False
         while True:
-            if done == have:
+            if done >= have:
                 if is_whole:
                     return
                 have, is_whole = self._incoming.wait_beyond(done, current)
                 continue
-            count = self._incoming.read_into(buffer[: min(PIECE, have - done)], done)
+            piece = self._incoming.piece(done, buffer[: min(PIECE, have - done)])
             self._incoming.check(current)  # what was read may be of another file by now
-            yield buffer[:count]
-            done += count
+            yield piece
+            done += len(piece)
 
     def _look(self, image: Part, have: int, total: int, current: int) -> None:
         try:

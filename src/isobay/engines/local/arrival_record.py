@@ -22,8 +22,10 @@ class ArrivalRecord:
         self._quota = quota
         self._iso_id = iso_id
 
-    def arriving(self, tx: Transaction, progress: float, message: str, fields: dict[str, Any]) -> None:
-        """Note how far it is, and what is known of the image so far."""
+    def arriving(self, tx: Transaction, progress: float, message: str, fields: dict[str, Any], size: int) -> None:
+        """Note how far it is, and what is known so far. Raises QuotaError as ``expect``, of which it may be more."""
+        if size > self._kept(tx).iso.size:
+            self.expect(tx, size)
         self._change(tx, progress=progress, status_message=message, **fields)
 
     def expect(self, tx: Transaction, size: int) -> None:

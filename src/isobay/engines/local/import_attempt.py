@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from isobay.catalog import Catalog
+from isobay.catalog import Catalog, Transaction
 from isobay.engines.local.arrival import Arrival, Arrived
 from isobay.engines.local.arrival_record import ArrivalRecord
 from isobay.engines.local.describing import believed, contradictions
@@ -37,16 +37,19 @@ from isobay.tasks import LostError, StoppedError, Work
 from isobay.transfer import promises
 from isobay.transfer.answers import Answer, Version
 from isobay.transfer.checksums import Checksum
-from isobay.transfer.client import HaltedError, Network
+from isobay.transfer.client import HaltedError
 from isobay.transfer.fetching import Fetching, Patience
+from isobay.transfer.network import Network
 from isobay.transfer.url import SourceUrl
 
 TICK_SECONDS = 0.05
 REPORT_SECONDS = 1.0
-SYNC_BYTES = 8 << 20  # a loss of power costs about as much, and what came while it was written
+# A loss of power costs what came since. Oftener, and the thread that writes waits for the file system's journal.
+SYNC_BYTES = 128 << 20
+SYNC_SECONDS = 1.0
 # What another try may go on from: the bytes that came are as good as before.
 KEEPING = (FetchError, CancelledError, UnavailableError, SettingsError)
-DISCARDING = frozenset({"too-large", "changing"})
+DISCARDING = frozenset({"too-large", "changing", "length"})
 
 _version_json = msgspec.json.Encoder().encode
 _read_version = msgspec.json.Decoder(Version).decode
@@ -81,7 +84,9 @@ class Attempt:
         self._fields: dict[str, Any] = {}
         self._length = -1
         self._kept = 0
-        self._told_at = self._synced = 0.0
+        self._told_at = self._synced_at = 0.0
+        self._synced = 0
+        self._version = Version()
         self._parts: list[Part] = []
         self._published: Part | None = None
         work.failing = lambda tx, error: record.failed(tx, error, self._kept)
@@ -109,15 +114,21 @@ class Attempt:
         """A file comes: is there room for it? Called by the thread that fetches."""
         self._length = answer.length
         if self._length >= 0:
-            self._tools.objects.check_room(self._length)
-            self._write(lambda tx: self._record.expect(tx, self._length))
+            self._write(self._expect)
         self._arrival.total = self._length
 
     def keeps(self, version: Version) -> None:
         """Remember whose beginning the part holds. Called by the thread that fetches."""
+        self._version = version
         self._length = version.length
         text = _version_json(version).decode()
         self._write(lambda tx: self._tools.catalog.imports.set_version(tx, self._work.task.subject, text))
+
+    def _expect(self, tx: Transaction) -> None:
+        """Is there room for it beside what other imports still bring, and does the environment take it?"""
+        others = self._tools.catalog.tasks.still_to_come(tx, self._work.task)
+        self._tools.objects.check_room(self._length, others)
+        self._record.expect(tx, self._length)
 
     def says(self, message: str) -> None:
         """Say it, until more bytes come. Called by the thread that fetches."""
@@ -155,6 +166,7 @@ class Attempt:
             Looking(tools.rules, lambda report: self._look(report, wanted)),
             tools.limit,
         )
+        self._version = version
         self._arrival.total = self._length = version.length
         self._usual = f"Fetching from {url.host}."
         fetching = Fetching(tools.network, url, incoming, self, self._halt, tools.patience, tools.limit)
@@ -186,17 +198,18 @@ class Attempt:
             raise error
 
     def _sync(self, part: Part) -> None:
-        size = part.size
-        if size - self._synced >= SYNC_BYTES or size < self._synced:
+        size, now = part.size, monotonic()
+        is_due = size - self._synced >= SYNC_BYTES or now - self._synced_at >= SYNC_SECONDS
+        if size != self._synced and is_due:
             part.sync()
-            self._synced = size
+            self._synced, self._synced_at = size, now
 
     def _tell(self, part: Part) -> None:
         now = monotonic()
         if now - self._told_at < REPORT_SECONDS:
             return
         self._told_at = now
-        size, total, fields = part.size, max(self._length, 0), self._fields
+        size, total, fields, parts = part.size, max(self._length, 0), self._fields, tuple(self._parts)
         message = (self._usual if size > self._said_at else self._message) + self._anew
         progress = min(size / total, 1.0) if total else 0.0
         self._work.report(
@@ -204,7 +217,8 @@ class Attempt:
             bytes_done=size,
             bytes_total=total,
             bytes_per_second=self._rate.at(size),
-            then=lambda tx: self._record.arriving(tx, progress, message, fields),
+            # What did not say its length, or unpacks to more, is counted as it grows.
+            then=lambda tx: self._record.arriving(tx, progress, message, fields, max(part.size for part in parts)),
         )
 
     def _write(self, then: Any) -> None:
@@ -241,7 +255,7 @@ class Attempt:
     def _let_go(self, *, keeps: bool) -> None:
         """Keep what another attempt can go on from, and nothing else."""
         for number, part in enumerate(self._parts):
-            if keeps and number == 0 and part.size:
+            if keeps and number == 0 and part.size and self._version.condition:
                 self._kept = part.size
                 with suppress(StorageError):  # what is not durable now is fetched again after a loss of power
                     part.sync()

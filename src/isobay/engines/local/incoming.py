@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from threading import Condition
 
 from isobay.objects import Part
 from isobay.transfer.client import HaltedError
+
+RECENT = 4  # pieces: who follows closely need not read them again
 
 
 class RestartedError(Exception):
@@ -17,6 +20,7 @@ class Incoming:
 
     def __init__(self, part: Part) -> None:
         self._part = part
+        self._recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT)
         self._changed = Condition()
         self._is_whole = False
         self._is_halted = False
@@ -28,15 +32,18 @@ class Incoming:
         return self._part.size
 
     def append(self, data: bytes) -> None:
-        """Take more at the end."""
+        """Take more at the end. Raises StorageError."""
+        offset = self._part.size
         self._part.append(data)
         with self._changed:
+            self._recent.append((offset, data))
             self._changed.notify_all()
 
     def restart(self) -> None:
         """Forget all of it."""
         with self._changed:
             self.round += 1
+            self._recent.clear()
             self._part.restart()
             self._changed.notify_all()
 
@@ -71,9 +78,13 @@ class Incoming:
         if self.round != current:
             raise RestartedError
 
-    def read_into(self, buffer: memoryview, offset: int) -> int:
-        """Fill the buffer with the bytes there; how many."""
-        return self._part.read_into(buffer, offset)
+    def piece(self, offset: int, buffer: memoryview) -> memoryview:
+        """Bytes from there on, as many as are at hand; the buffer is for what has to be read again."""
+        with self._changed:
+            for start, data in self._recent:
+                if start <= offset < start + len(data):
+                    return memoryview(data)[offset - start :]
+        return buffer[: self._part.read_into(buffer, offset)]
 
     def read_at(self, offset: int, size: int, /) -> bytes:
         """The bytes there; fewer only at the end."""

@@ -208,10 +208,8 @@ class Receiving:
         size, catalog = self._part.size, self._tools.catalog
         try:
             with catalog.writing() as tx:
-                if self._length < 0:
-                    self._record.expect(tx, size)
                 progress = min(size / self._length, 1.0) if self._length > 0 else 0.0
-                self._record.arriving(tx, progress, "", self._following.fields)
+                self._record.arriving(tx, progress, "", self._following.fields, size)
                 catalog.uploads.postpone(tx, self._id, self._tools.expires())
         except LostError as error:
             raise no_upload(self._id) from error
