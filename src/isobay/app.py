@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from datetime import timedelta
 from multiprocessing import parent_process
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -87,13 +88,7 @@ def build(settings: Settings) -> Isobay:
 
     Raises SettingsError, StorageError or UnavailableError with what to do about it.
     """
-    try:
-        settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"ISOBAY_DATA_DIR {settings.data_dir} cannot be made: {os.strerror(error.errno or 0)}. "
-            "Name a directory you can write to."
-        ) from error
+    _make(settings.data_dir)
     network = build_network(settings)
     seal = load_seal(settings.secret_key, settings.data_dir)
     catalog = open_catalog(settings.catalog_url, settings.task_days)
@@ -137,6 +132,16 @@ def build(settings: Settings) -> Isobay:
         records=Records(catalog),
         first_key=furnish(catalog, settings.admin_key),
     )
+
+
+def _make(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"ISOBAY_DATA_DIR {data_dir} cannot be made: {os.strerror(error.errno or 0)}. "
+            "Name a directory you can write to."
+        ) from error
 
 
 def build_doctor(settings: Settings, rules: Callable[[], Rules]) -> Doctor:
