@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-_METHODS = ("get", "post", "put", "delete")
+_METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 def api_page(document: dict[str, Any]) -> bytes:
