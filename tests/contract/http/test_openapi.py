@@ -38,7 +38,10 @@ def test_the_document_names_every_endpoint(service: Service):
     for each in ENDPOINTS:
         item = document["paths"]["/v1" + each.path.replace(":str}", "}")][each.method.lower()]
         operations = [
-            name for part in item["parameters"] if part["name"] == "operation" for name in part["schema"].get("enum", ())
+            name
+            for part in item["parameters"]
+            if part["name"] == "operation"
+            for name in part["schema"].get("enum", ())
         ]
         assert each.operation in operations or not each.operation
     assert document["components"]["securitySchemes"]["key"]["name"] == "MC-Api-Key"
