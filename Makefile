@@ -21,7 +21,7 @@ run: setup ## Set everything up and serve on 127.0.0.1:8080 (ISOBAY_… variable
 
 test: setup-tests ## Set up what the tests need and run them
 	@scripts/packages test
-	@ISOBAY_DATA_DIR= .venv/bin/pytest $(TESTS)
+	@ISOBAY_DATA_DIR= .venv/bin/pytest --numprocesses $(or $(JOBS),2) --dist loadfile $(TESTS)
 
 check: setup-tests ## Lint, check the types and the rules between rooms
 	@.venv/bin/ruff check .
