@@ -74,7 +74,9 @@ def test_a_moment_that_cannot_be_is_refused(service, area, expires):
     assert said.json()["errors"][0]["context"]["fields"].keys() == {"expires"}
 
 
-@pytest.mark.parametrize(("expires", "status"), [(None, 400), (FAR, 400), (NEAR, 200)])
+@pytest.mark.parametrize(
+    ("expires", "status"), [(None, 400), (FAR, 400), (NEAR, 200)], ids=["never", "later", "sooner"]
+)
 def test_what_is_made_with_a_key_does_not_outlive_it(service, area, expires, status):
     """A key that expires makes none that lasts longer."""
     moment = utc_now(timedelta(hours=2))
