@@ -66,6 +66,6 @@ def _check(built: Isobay, digest: str) -> None:
     isos = [read_record(record) for record in visit.engine.list_isos(visit.place, Listing(limit=1000)).items]
     objects = list(built.settings.objects_dir.rglob("*.iso"))
     assert list(built.settings.objects_dir.rglob("*.part")) == []
-    assert len(objects) == len(isos)
+    assert len(objects) == (1 if isos else 0)  # equal images are kept once
     assert all((iso.status, iso.ready, iso.checksums["sha256"]) == ("ready", True, digest) for iso in isos)
     assert all(hashlib.sha256(path.read_bytes()).hexdigest() == digest for path in objects[-1:])

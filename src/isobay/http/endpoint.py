@@ -52,7 +52,7 @@ class Call(Struct, frozen=True):
         """The request's headers by name in lower case; those given several times joined by commas (RFC 9110, 5.3)."""
         found: dict[str, str] = {}
         for name, value in self.raw_headers:
-            key, text = name.decode("latin-1"), value.decode("latin-1")
+            key, text = name.decode("latin-1"), value.decode("latin-1").strip(" \t")
             found[key] = f"{found[key]}, {text}" if key in found else text
         return found
 

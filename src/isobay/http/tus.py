@@ -56,9 +56,10 @@ def state(upload: Upload) -> Headers:
     told = {
         "Tus-Resumable": VERSION,
         "Upload-Offset": str(upload.offset),
-        "Upload-Expires": format_datetime(datetime.fromisoformat(upload.expires), usegmt=True),
         "Cache-Control": "no-store",
     }
+    if upload.offset != upload.length:  # what is whole does not expire
+        told["Upload-Expires"] = format_datetime(datetime.fromisoformat(upload.expires), usegmt=True)
     return told | ({"Upload-Length": str(upload.length)} if upload.length >= 0 else {"Upload-Defer-Length": "1"})
 
 

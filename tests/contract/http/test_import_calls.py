@@ -156,7 +156,11 @@ def test_a_failed_import_is_retried_until_it_is_there(importing, source, tmp_pat
 
 @pytest.mark.parametrize(
     ("tail", "operations"),
-    [("?operation=none", ["inspectUrl"]), ("/x", ["retry"]), ("/x?operation=RETRY", ["retry"])],
+    [
+        ("?operation=none", ["inspectUrl"]),
+        ("/x", ["retry", "generateDownloadUrl"]),
+        ("/x?operation=RETRY", ["retry", "generateDownloadUrl"]),
+    ],
 )
 def test_an_operation_that_is_not_there_is_refused_with_those_that_are(waiting, tail, operations):
     """400 with the code for it; with two operations at once it is a wrong field."""

@@ -72,12 +72,13 @@ def test_what_is_done_stands_in_the_log(shelf: CommandLine) -> None:
     """Adding, changing and deleting are each written into the log of activity as the operator's."""
     from isobay.access import OPERATOR
     from isobay.app import build
+    from isobay.model import Listing
     from isobay.settings import Settings
 
     shelf("isos", "edit", "ipxe", "--name", "renamed")
     shelf("isos", "delete", "renamed", "--yes")
     built = build(Settings.load({}, data_dir=shelf.data_dir))
-    log = built.records.activity(OPERATOR, 10, 0)
+    log = built.records.activity(OPERATOR, Listing(limit=10))
     built.catalog.close()
     assert [each.operation for each in log.items] == ["iso.delete", "iso.edit", "iso.add", "iso.add", "iso.add"]
     assert {each.key_name for each in log.items} == {"operator"}
