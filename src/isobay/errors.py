@@ -9,6 +9,7 @@
     ├── CancelledError          2015  409  the work was cancelled by who may
     ├── QuotaError              2016  409  the environment holds as much as it may
     ├── LockedError             2017  423  somebody else writes to it now
+    ├── InUseError              2018  400  an instance uses it; each is named
     ├── ImageError              2101  400  the bytes are not a readable disk image
     ├── RulesError              2102  400  the operating system rules cannot be read
     ├── SourceError             2103  400  a local file cannot be read or is not allowed
@@ -29,7 +30,8 @@
     ├── HeadTooLargeError       4031  431  the request's head is larger than the limit
     ├── StorageError            5001  507  the disk cannot take or give the bytes
     ├── UnavailableError        5002  503  a part that is needed is not there now
-    └── SettingsError           5003  500  an option has a value that cannot be used
+    ├── SettingsError           5003  500  an option has a value that cannot be used
+    └── HypervisorError         5004  502  the host cannot run what is asked for
 
 ``code`` is the number of the API's error envelope, ``status`` the HTTP status.
 The message is a sentence for people: what, where, and what to do.
@@ -50,7 +52,9 @@ __all__ = [
     "FetchError",
     "ForbiddenError",
     "HeadTooLargeError",
+    "HypervisorError",
     "ImageError",
+    "InUseError",
     "InvalidFieldsError",
     "IsobayError",
     "LockedError",
@@ -150,6 +154,13 @@ class LockedError(IsobayError):
 
     code = 2017
     status = 423
+
+
+class InUseError(IsobayError):
+    """An instance uses it."""
+
+    code = 2018
+    status = 400
 
 
 class ImageError(IsobayError):
@@ -302,6 +313,13 @@ class SettingsError(IsobayError):
 
     code = 5003
     status = 500
+
+
+class HypervisorError(IsobayError):
+    """The host answers that it cannot run what is asked for."""
+
+    code = 5004
+    status = 502
 
 
 def error_classes(root: type[IsobayError] = IsobayError) -> Iterator[type[IsobayError]]:

@@ -6,6 +6,7 @@ Field names are Python's here and CloudMC's on the wire (``os_type_id`` is ``osT
 from isobay.model.access import ApiKey, Identity, NewApiKey, Role
 from isobay.model.activity import Activity
 from isobay.model.environment import Connection, ConnectionStatus, Environment, Named, Zone
+from isobay.model.instance import AttachedIso, Instance, InstanceState, NewInstance
 from isobay.model.iso import Checksums, Iso, IsoEdit, IsoRecord, IsoStatus, Visibility, read_record
 from isobay.model.iso_file import IsoFile
 from isobay.model.listing import Listing, Page, SortOrder
@@ -17,11 +18,14 @@ from isobay.model.upload import NewUpload, Upload
 __all__ = [
     "Activity",
     "ApiKey",
+    "AttachedIso",
     "Checksums",
     "Connection",
     "ConnectionStatus",
     "Environment",
     "Identity",
+    "Instance",
+    "InstanceState",
     "Iso",
     "IsoEdit",
     "IsoFile",
@@ -30,6 +34,7 @@ __all__ = [
     "Listing",
     "Named",
     "NewApiKey",
+    "NewInstance",
     "NewIso",
     "NewUpload",
     "OsType",
