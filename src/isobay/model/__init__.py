@@ -6,7 +6,14 @@ Field names are Python's here and CloudMC's on the wire (``os_type_id`` is ``osT
 from isobay.model.access import ApiKey, Identity, NewApiKey, Role
 from isobay.model.activity import Activity
 from isobay.model.environment import Connection, ConnectionStatus, Environment, Named, Zone
-from isobay.model.instance import AttachedIso, Instance, InstanceState, NewInstance
+from isobay.model.instance import (
+    AttachedIso,
+    ComputeOffering,
+    Instance,
+    InstanceEdit,
+    InstanceState,
+    NewInstance,
+)
 from isobay.model.iso import Checksums, Iso, IsoEdit, IsoRecord, IsoStatus, Visibility, read_record
 from isobay.model.iso_file import IsoFile
 from isobay.model.listing import Listing, Page, SortOrder
@@ -20,11 +27,13 @@ __all__ = [
     "ApiKey",
     "AttachedIso",
     "Checksums",
+    "ComputeOffering",
     "Connection",
     "ConnectionStatus",
     "Environment",
     "Identity",
     "Instance",
+    "InstanceEdit",
     "InstanceState",
     "Iso",
     "IsoEdit",

@@ -78,3 +78,19 @@ class NewInstance(Struct, rename="camel", kw_only=True, frozen=True, forbid_unkn
     firmware: InstanceFirmware | UnsetType = UNSET
     additional_iso_ids: Annotated[list[IsoId], Meta(max_length=MAX_ISOS - 1)] = []
     eject_after_install: bool = False
+
+
+class InstanceEdit(Struct, rename="camel", kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What may be changed of an instance; what is left out stays as it is."""
+
+    name: Name | UnsetType = UNSET
+
+
+class ComputeOffering(Struct, rename="camel", kw_only=True, frozen=True):
+    """A size of instances. That of a custom one comes with the instance: its numbers here are 0."""
+
+    id: str
+    name: str
+    cpu_count: int = 0
+    memory_in_mb: int = msgspec.field(default=0, name="memoryInMB")
+    custom: bool = False
