@@ -67,7 +67,11 @@ class Guest(Struct, frozen=True, kw_only=True):
 
 
 class Seen(Struct, frozen=True):
-    """A guest as it is now, whoever made it so. ``ip`` is empty where nobody knows it."""
+    """A guest as it is now, whoever made it so; it has all its drives. ``ip`` is empty where nobody knows it.
+
+    ``rebooted``: it is stopped because it rebooted, as ``stops_at_reboot`` asks; not where it shut down, nor where
+    nobody knows any more why it stopped.
+    """
 
     id: str
     power: Power
@@ -75,6 +79,7 @@ class Seen(Struct, frozen=True):
     memory_mb: int
     drives: tuple[Drive, ...]
     ip: str = ""
+    rebooted: bool = False
 
 
 class Screen(Struct, frozen=True):
@@ -118,7 +123,10 @@ class Hypervisor(Protocol):
         """Press its power button, and come back at once, or pull its plug; nothing where it is stopped."""
 
     def reboot(self, guest_id: str) -> None:
-        """Ask its system to reboot, or press reset where that cannot be asked."""
+        """Ask its system to reboot, or press reset where that cannot be asked.
+
+        Raises WrongStateError where it does not run.
+        """
 
     def insert(self, guest_id: str, slot: int, image: Path | None) -> None:
         """Change the image in a drive, now and for later starts; None empties the tray, by force if it is locked."""
