@@ -2,6 +2,7 @@
 
 A guest's id is a uuid4 of ours, and its domain's UUID. Every method touches the domains that carry our metadata
 and that id, and no others: a domain of somebody else with the same UUID is answered for as if it were not there.
+Whose they are is told by the id of the installation, which a hypervisor is made with: two of them may use one host.
 """
 
 from __future__ import annotations
