@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from isobay.catalog import Place
+from isobay.engines.instances import Instances
 from isobay.engines.opened import Opened
 from isobay.engines.receiving import Receiving
 from isobay.inspection.diagnosis import Diagnosis
@@ -33,6 +34,10 @@ class Engine(Protocol):
     Every method may raise NotFoundError for an object that is not seen from the place, and
     UnavailableError when what lies behind the engine does not answer.
     """
+
+    @property
+    def instances(self) -> Instances:
+        """What it can do with instances."""
 
     def zones(self, place: Place) -> list[Zone]:
         """The zones of the place's connection."""

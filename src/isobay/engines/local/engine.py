@@ -12,6 +12,7 @@ from msgspec import UNSET
 from isobay.catalog import Catalog, Place, Transaction
 from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
+from isobay.engines.instances import Instances
 from isobay.engines.local.downloading import Downloads, missing
 from isobay.engines.local.importing import Imports
 from isobay.engines.local.os_types import OsTypes
@@ -53,6 +54,8 @@ from isobay.transfer.checksums import Checksum
 
 class LocalEngine:
     """``Engine`` over the catalogue and the objects on disk."""
+
+    instances: Instances
 
     def __init__(
         self,
