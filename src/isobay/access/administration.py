@@ -104,17 +104,19 @@ class Environments:
         return after
 
     def delete(self, identity: Identity, environment_id: str) -> None:
-        """Delete an environment that holds no ISO. Raises ConflictError for one that does."""
+        """Delete an environment that holds no ISO and no instance. Raises ConflictError for one that does."""
         environment = self.get(identity, environment_id)
         with self._catalog.writing() as tx:
             count = self._catalog.environments.iso_count(tx, environment_id)
-            if count:
+            instances = self._catalog.instances.count(tx, environment_id)
+            if count or instances:
                 raise ConflictError(
-                    f"The environment {environment.name!r} holds {count} ISOs. "
-                    "Delete them first, then the environment.",
+                    f"The environment {environment.name!r} holds {count} ISOs and {instances} instances. "
+                    "Delete the ISOs and purge the instances first, then the environment.",
                     type="environments",
                     id=environment_id,
                     isos=count,
+                    instances=instances,
                 )
             self._catalog.environments.delete(tx, environment_id)
         self._record(identity, "environment.delete", environment)

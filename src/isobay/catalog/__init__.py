@@ -1,8 +1,8 @@
 """What isobay knows, in SQL, and the only room that speaks it.
 
 A caller opens ``catalog.reading()`` or ``catalog.writing()`` and passes the transaction it gets to
-the nouns: ``catalog.isos``, ``.imports``, ``.uploads``, ``.environments``, ``.connections``, ``.keys``, ``.tasks``,
-``.activities``.
+the nouns: ``catalog.isos``, ``.imports``, ``.uploads``, ``.instances``, ``.environments``,
+``.connections``, ``.keys``, ``.tasks``, ``.activities``.
 """
 
 from sqlalchemy import Connection as Transaction
@@ -10,6 +10,7 @@ from sqlalchemy import Connection as Transaction
 from isobay.catalog.activities import FILTER_FIELDS as LOG_FIELDS
 from isobay.catalog.catalog import Catalog, open_catalog
 from isobay.catalog.imports import Import
+from isobay.catalog.instances import Inserted, InstanceRecord, KeptInstance
 from isobay.catalog.isos import FILTER_FIELDS, SORT_FIELDS
 from isobay.catalog.places import Place
 from isobay.catalog.unchanged import NotRememberedError, without_waiting
@@ -21,6 +22,9 @@ __all__ = [
     "SORT_FIELDS",
     "Catalog",
     "Import",
+    "Inserted",
+    "InstanceRecord",
+    "KeptInstance",
     "NotRememberedError",
     "Place",
     "Transaction",

@@ -13,6 +13,7 @@ from isobay.catalog.connections import Connections
 from isobay.catalog.database import Database, reason_of
 from isobay.catalog.environments import Environments
 from isobay.catalog.imports import Imports
+from isobay.catalog.instances import Instances
 from isobay.catalog.isos import Isos, Kept
 from isobay.catalog.keys import KeyRow, Keys
 from isobay.catalog.places import Place, Places
@@ -37,6 +38,7 @@ class Catalog:
         self.connections = Connections()
         self.environments = Environments()
         self.imports = Imports()
+        self.instances = Instances()
         self.isos = Isos()
         self.keys = Keys()
         self.places = Places()

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
 
 from isobay.catalog import queries
 from isobay.catalog.connections import new_revision
 from isobay.catalog.places import Place
 from isobay.catalog.remembered import Remembered
 from isobay.catalog.sharing import forget_if_empty
-from isobay.catalog.tables import FOUND_BY, isos, scopes
+from isobay.catalog.tables import FOUND_BY, instance_isos, isos, scopes
 from isobay.errors import InvalidFieldsError, NotFoundError
 from isobay.model import Iso, IsoRecord, Listing, Page
 
@@ -99,7 +99,7 @@ class Isos:
         """Let an ISO that is ready, and all others with equal bytes, wherever they are, have one object.
 
         ``is_there`` tells whether an object has so many bytes. Gives the objects that nobody needs any more, to be
-        deleted when this is committed.
+        deleted when this is committed. An ISO that an instance uses keeps its own: a guest has it open.
         """
         own = tx.execute(select(isos.c.sha256, isos.c.size).where(isos.c.id == iso_id, isos.c.ready)).first()
         if own is None or not own.sha256:
@@ -111,7 +111,7 @@ class Isos:
         kept = next((each for each in objects if is_there(each, own.size)), None)
         if kept is None:
             return []
-        tx.execute(update(isos).where(*equal).values(object_id=kept))
+        tx.execute(update(isos).where(*equal, ~_is_used(isos.c.id)).values(object_id=kept))
         return [each for each in objects if not self.needs(tx, each)]
 
     def doubles(self, tx: Connection, limit: int) -> list[str]:
@@ -128,7 +128,7 @@ class Isos:
             )
             .exists()
         )
-        statement = select(isos.c.id).where(isos.c.sha256 != "", isos.c.ready, is_double)
+        statement = select(isos.c.id).where(isos.c.sha256 != "", isos.c.ready, is_double, ~_is_used(isos.c.id))
         return list(tx.execute(statement.order_by(isos.c.seq).limit(limit)).scalars())
 
     def usage(self, tx: Connection, environment_id: str) -> tuple[int, int]:
@@ -207,6 +207,10 @@ class Isos:
             anchor = queries.Anchor(row[0], row[-1])
             self._anchors.put(key, anchor)
         return anchor
+
+
+def _is_used(iso_id: ColumnElement[str]) -> ColumnElement[bool]:
+    return select(instance_isos.c.slot).where(instance_isos.c.iso_id == iso_id).exists()
 
 
 def _kept(row: Row[*tuple[str, str, str, int]] | None) -> Kept | None:

@@ -39,6 +39,12 @@ _BY_FINGERPRINT = (
     .where(api_keys.c.fingerprint == bindparam("fingerprint"))
 )
 
+_BY_ID = (
+    select(api_keys.c.id, api_keys.c.name, api_keys.c.role, api_keys.c.expires, key_environments.c.environment_id)
+    .select_from(api_keys.outerjoin(key_environments, key_environments.c.key_id == api_keys.c.id))
+    .where(api_keys.c.id == bindparam("key_id"))
+)
+
 
 class Keys:
     """The keys, and the environments each may enter."""
@@ -49,6 +55,13 @@ class Keys:
         if not rows:
             return None
         return key_row(*rows[0][:5], frozenset(row[5] for row in rows if row[5]))
+
+    def identity(self, tx: Connection, key_id: str) -> Identity | None:
+        """Who holds the key with this id."""
+        rows = tx.execute(_BY_ID, {"key_id": key_id}).all()
+        if not rows:
+            return None
+        return Identity(*rows[0][:3], frozenset(row[4] for row in rows if row[4]), rows[0][3])
 
     def add(self, tx: Connection, key: ApiKey, fingerprint: bytes, verifier: bytes) -> None:
         """Keep a new key. Raises sqlalchemy's IntegrityError if the very secret is there already."""

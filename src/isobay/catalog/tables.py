@@ -228,3 +228,33 @@ share_members = Table(
     Column("scope_id", ForeignKey("share_sets.scope_id", ondelete="CASCADE"), primary_key=True),
     Index("ix_share_members_scope_id", "scope_id"),
 )
+
+# The one row that tells this catalogue from all others: guests on a host say whose they are.
+installation = Table("installation", metadata, Column("id", Id, primary_key=True))
+
+# ``record`` is what is wanted of an instance and what its host does not tell, in JSON. ``task_id`` is the newest
+# work on it: it goes on as long as that task is pending.
+instances = Table(
+    "instances",
+    metadata,
+    Column("seq", Sequence, primary_key=True),
+    Column("id", Id, nullable=False, unique=True),
+    Column("environment_id", ForeignKey("environments.id"), nullable=False),
+    Column("zone_id", ForeignKey("zones.id"), nullable=False),
+    Column("task_id", Id, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("ix_instances_environment_seq", "environment_id", "seq"),
+    Index("ix_instances_zone_id", "zone_id"),
+    sqlite_autoincrement=True,
+)
+
+# No cascade from the ISO: one that an instance uses cannot be deleted.
+instance_isos = Table(
+    "instance_isos",
+    metadata,
+    Column("instance_id", ForeignKey("instances.id", ondelete="CASCADE"), primary_key=True),
+    Column("slot", BigInteger, primary_key=True),
+    Column("iso_id", ForeignKey("isos.id"), nullable=False),
+    Column("leaving", Boolean, nullable=False),
+    Index("ix_instance_isos_iso_id", "iso_id"),
+)

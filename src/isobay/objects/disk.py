@@ -90,15 +90,16 @@ class DiskObjects:
         try:
             return DiskObject(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
         except OSError as error:
-            missing = isinstance(error, FileNotFoundError)
-            advice = (
-                "Bring the file back from a backup, or delete the ISO and add it again."
-                if missing
-                else "Check the owner and rights of the file: all of isobay must run as one account."
-            )
-            raise StorageError(
-                f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. {advice}"
-            ) from error
+            raise _unreadable(path, error) from error
+
+    def path(self, object_id: str) -> Path:
+        """The file that holds an object. See ``Objects.path``."""
+        path = Files.of(self._root, object_id).whole
+        try:
+            path.lstat()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        return path.absolute()
 
     def delete(self, object_id: str) -> None:
         """Delete an object or a part, if it is there. Raises StorageError where it cannot be."""
@@ -128,6 +129,16 @@ class DiskObjects:
         except ConflictError:
             return False
         return not needed
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    missing = isinstance(error, FileNotFoundError)
+    advice = (
+        "Bring the file back from a backup, or delete the ISO and add it again."
+        if missing
+        else "Check the owner and rights of the file: all of isobay must run as one account."
+    )
+    return StorageError(f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. {advice}")
 
 
 @contextmanager

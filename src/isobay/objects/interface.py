@@ -120,6 +120,12 @@ class Objects(Protocol):
     def open(self, object_id: str) -> StoredObject:
         """Open an object. Raises StorageError where it is missing."""
 
+    def path(self, object_id: str) -> Path:
+        """The file that holds an object and nothing else, for who must be told a path: a host that runs guests.
+
+        Raises StorageError where it is missing, UnavailableError where objects are not kept in files.
+        """
+
     def delete(self, object_id: str) -> None:
         """Delete an object or a part, if it is there, whoever has it open. Raises StorageError where it cannot be."""
 
