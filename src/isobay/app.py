@@ -52,6 +52,9 @@ STREAMS = 100
 READERS = 4  # what they do waits for the disk
 WRITERS = 8  # what they do waits for the disk too, and may hash a whole image
 UPLOADS = 128
+HOST_THREADS = 8  # what they do waits for the hosts that run guests
+HOST_WAITING = 64
+CONSOLES = 64
 DOWNLOADS = 256  # each has at most two pieces of 1 MiB in memory
 
 
@@ -192,6 +195,9 @@ def web_application(built: Isobay) -> ASGIApp:
     from isobay.http.threads import Threads
     from isobay.telemetry.metrics import Metrics
     from isobay.transfer.links import Links
+    from isobay.transfer.tickets import Tickets
+
+    secret = load_secret(built.settings.secret_key, built.settings.data_dir)
 
     return application(
         Services(
@@ -213,7 +219,10 @@ def web_application(built: Isobay) -> ASGIApp:
             downloads=Streams(DOWNLOADS, "downloads at once", "Try again when others have ended."),
             writers=Threads(WRITERS),
             uploads=Streams(UPLOADS, "uploads at once", "Send on when others have ended."),
-            links=Links(load_secret(built.settings.secret_key, built.settings.data_dir)),
+            links=Links(secret),
+            host_threads=Threads(HOST_THREADS, HOST_WAITING),
+            consoles=Streams(CONSOLES, "consoles at once", "Try again when others have ended."),
+            tickets=Tickets(secret),
             is_ready=built.catalog.answers,
         )
     )

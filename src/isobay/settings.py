@@ -128,6 +128,9 @@ class Settings(Struct, kw_only=True, frozen=True):
     download_hours: Annotated[
         int, Meta(ge=1, le=8760, description="How long a link to download an ISO leads to it, in hours.")
     ] = 24
+    console_idle_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="A console through which nothing goes for so long is closed.")
+    ] = 1800
     public_url: Annotated[
         str,
         Meta(description="What links begin with, as https://isos.example.org; empty takes the host that was asked."),

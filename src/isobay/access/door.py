@@ -79,6 +79,22 @@ class Door:
             raise no_environment("(any)", environment_id)
         return self._visit(_NOBODY, place)
 
+    def resume(self, key_id: str, environment_id: str, right: roles.Right) -> Visit:
+        """Let in again who was let in a moment ago, as something signed says: a key by its id, or the operator by none.
+
+        Raises UnauthorizedError where the key is gone or expired, NotFoundError where it may not see the environment,
+        ForbiddenError where the right is missing.
+        """
+        with self._catalog.reading() as tx:
+            identity = self._catalog.keys.identity(tx, key_id) if key_id else OPERATOR
+            place = self._catalog.places.by_id(tx, environment_id)
+        if identity is None or _has_expired(identity):
+            raise UnauthorizedError("The key that this was made for is gone, or has expired. Ask with another one.")
+        if place is None or not identity.may_enter(environment_id):
+            raise no_environment("(any)", environment_id)
+        roles.require(identity, right)
+        return self._visit(identity, place)
+
     def operate(self, environment_name: str, service_code: str = "") -> Visit:
         """Let the machine's operator into an environment: who can write the data directory needs no key.
 
@@ -144,11 +160,15 @@ def _proved(key: KeyRow | None, verifier: bytes, address: str) -> Identity:
     if key is None or not secrets.proves(verifier, key.verifier):
         raise _unknown_key()
     expires = key.identity.expires
-    if expires and expires <= utc_now():
+    if _has_expired(key.identity):
         raise UnauthorizedError(
             f"The key {key.identity.name!r} expired at {expires}. Ask who made it for a new one.", expires=expires
         )
     return msgspec.structs.replace(key.identity, address=address)
+
+
+def _has_expired(identity: Identity) -> bool:
+    return bool(identity.expires) and identity.expires <= utc_now()
 
 
 def _unknown_key() -> UnauthorizedError:

@@ -41,6 +41,7 @@ def _prepare(settings: Settings) -> None:
     from uvicorn.supervisors import Multiprocess
 
     from isobay.app import build, web_application
+    from isobay.http.consoles import MESSAGE_BYTES, PING_SECONDS
     from isobay.http.protocol import BoundedProtocol
     from isobay.telemetry.logs import configure
     from isobay.telemetry.metrics import share_between_processes
@@ -64,7 +65,11 @@ def _prepare(settings: Settings) -> None:
         http=partial(  # type: ignore[arg-type] # uvicorn calls it, and asks for no class
             BoundedProtocol, max_head_bytes=settings.max_head_bytes, head_seconds=settings.request_seconds
         ),
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_BYTES,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,  # VNC compresses itself; and a small message must not become a large one
         access_log=False,
         log_level="warning",
         server_header=False,

@@ -11,7 +11,8 @@ from litestar.exceptions import HTTPException
 
 from isobay import __version__
 from isobay.errors import IsobayError
-from isobay.http import administration, downloads, environments, failures, health, isos, tasks, tus, uploads
+from isobay.http import administration, consoles, downloads, environments, failures, health, isos, tasks, tus, uploads
+from isobay.http.consoles import Consoles
 from isobay.http.endpoint import JSON, Endpoint, handler, options
 from isobay.http.limits import Limited
 from isobay.http.measured import Measured
@@ -25,6 +26,7 @@ ENDPOINTS = [
     *isos.endpoints.all,
     *downloads.endpoints.all,
     *uploads.endpoints.all,
+    *consoles.endpoints.all,
     *environments.endpoints.all,
     *administration.endpoints.all,
     *tasks.endpoints.all,
@@ -73,7 +75,7 @@ def application(services: Services) -> ASGIApp:
     )
     per_address = services.settings.requests_per_minute_address
     per_key = services.settings.requests_per_minute_key
-    inner: ASGIApp = NormalPaths(app, failures.no_such_path)
+    inner: ASGIApp = Consoles(NormalPaths(app, failures.no_such_path), services)
     if per_address or per_key:
         inner = Limited(inner, per_address, per_key)
     return ZeroCopy(Measured(inner, services.metrics), services.readers)

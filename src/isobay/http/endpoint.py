@@ -107,6 +107,7 @@ class Described(Struct, frozen=True):
 
     ``recalled``: often asked, and often remembered. It is answered without the way to a thread if it is.
     ``slow``: it waits for others' servers, and has threads of its own to do so.
+    ``hosted``: it asks a host that runs guests, and has threads of its own to do so.
     ``takes``: the type of a body that is not read, for the reply takes it.
     ``activity``: what the change is called in the activity log, where it is written even if it is refused.
     """
@@ -125,6 +126,7 @@ class Described(Struct, frozen=True):
     is_task: bool = False
     recalled: bool = False
     slow: bool = False
+    hosted: bool = False
     takes: str = ""
     activity: str = ""
 
@@ -184,8 +186,7 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         function, described = choose(call.query)
         answered = _recall(function, described, call) if described.recalled else None
         if answered is None:
-            threads = services.slow_threads if described.slow else services.threads
-            answered = await threads.run(_run, function, described, call)
+            answered = await _threads(services, described).run(_run, function, described, call)
         reply, content = answered
         if reply.taken is not None:
             stall_seconds = services.settings.upload_stall_seconds
@@ -211,6 +212,12 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         name=f"{first.method} {first.path}",
         status_code=200,  # the reply's own status is sent; Litestar only checks this one
     )(handle)
+
+
+def _threads(services: Services, described: Described) -> Threads:
+    if described.hosted:
+        return services.host_threads
+    return services.slow_threads if described.slow else services.threads
 
 
 def _chooser(endpoints: Sequence[Endpoint]) -> Callable[[bytes], tuple[Function, Described]]:

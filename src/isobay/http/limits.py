@@ -58,7 +58,7 @@ class Limited:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Pass the request on, or answer it with 429."""
-        error = self._refusal(scope) if scope["type"] == "http" and scope["path"] not in UNCOUNTED else None
+        error = self._refusal(scope) if scope["path"] not in UNCOUNTED else None
         if error is None:
             await self._app(scope, receive, send)
             return

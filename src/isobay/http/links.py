@@ -27,11 +27,12 @@ def with_url(call: Call, task: Task) -> Task:
     expires = int(datetime.fromisoformat(kept["expires"]).timestamp())
     token = call.services.links.token(Link(task.subject, task.environment_id, expires))
     name = _UNSAFE.sub("-", kept["name"].removesuffix(".iso"))[:LONGEST_NAME].strip(".-") or "image"
-    url = f"{_beginning(call)}{ROOT}/{DOWNLOADS}/{token}/{name}.iso"
+    url = f"{beginning(call)}{ROOT}/{DOWNLOADS}/{token}/{name}.iso"
     return msgspec.structs.replace(task, result={"url": url, "expires": kept["expires"]})
 
 
-def _beginning(call: Call) -> str:
+def beginning(call: Call) -> str:
+    """What links begin with: scheme, host and port as the caller reaches them, without a slash at the end."""
     settings = call.services.settings
     if settings.public_url:
         return settings.public_url.rstrip("/")

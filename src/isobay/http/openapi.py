@@ -27,7 +27,8 @@ _SAID = {
     423: "Somebody else sends bytes of it now.",
     460: "The bytes are not those that Upload-Checksum promises.",
     429: "More requests than a key or an address may make in a minute.",
-    503: "More of this is going on than isobay does at once.",
+    502: "The host that runs guests answers that it cannot do it.",
+    503: "More of this is going on than isobay does at once, or a part that is needed does not answer.",
     507: "The disk has no room.",
 }
 _ERROR = {

@@ -13,7 +13,8 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 ROOT = "/v1"
 _OTHER_ROOTS = ("/api/v1/", "/api/v2/")
 DOWNLOADS = "downloads"
-_TOKEN = re.compile(rf"(/{DOWNLOADS}/+)[^/]+", re.IGNORECASE)
+CONSOLES = "consoles"
+_TOKEN = re.compile(rf"(/(?:{DOWNLOADS}|{CONSOLES})/+)[^/]+", re.IGNORECASE)
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -39,7 +40,7 @@ def normal(path: str) -> str:
 
 
 def loggable(path: str) -> str:
-    """The path without the token of a link in it, whoever has which can download; and without what a terminal obeys."""
+    """The path without the token of a link or a console in it, and without what a terminal obeys."""
     hidden = _TOKEN.sub(r"\1…", path)
     return "".join(character if character.isprintable() else "\ufffd" for character in hidden)
 

@@ -12,6 +12,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from isobay.errors import HeadTooLargeError, IsobayError, StalledError
 from isobay.http.endpoint import JSON
 from isobay.http.failures import envelope
+from isobay.http.paths import CONSOLES
+
+_CONSOLE = f"/{CONSOLES}/".encode()
+HANDSHAKE_BYTES = 8000  # as much as one line of it may have in websockets, which would not answer a longer one
+HANDSHAKE_HEADERS = 100
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -76,6 +81,17 @@ class BoundedProtocol(HttpToolsProtocol):
         """What comes next is another head."""
         self._is_counting, self._in_body, self._head_left = True, False, self._max_head_bytes
         super().on_message_complete()
+
+    def _should_upgrade(self) -> bool:
+        """Only what may become a console does; whatever else asks is answered as if it had not (RFC 9110, 7.8)."""
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        return (
+            _CONSOLE in self.url.lower()
+            and self.parser.get_method() == b"GET"
+            and size <= HANDSHAKE_BYTES
+            and len(self.headers) <= HANDSHAKE_HEADERS
+            and super()._should_upgrade()
+        )
 
     def _feed(self, data: bytes) -> None:
         if self._is_counting:

@@ -33,8 +33,12 @@ class Whole:
         self._body = body
         self._start = {"type": "http.response.start", "status": status, "headers": given}
 
-    async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
-        """Send it."""
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        """Send it; where a WebSocket was asked for, instead of one (ASGI's extension WebSocket Denial Response)."""
+        if scope["type"] == "websocket":
+            await send({**self._start, "type": "websocket.http.response.start"})
+            await send({"type": "websocket.http.response.body", "body": self._body})
+            return
         await send(self._start)
         await send({"type": "http.response.body", "body": self._body})
 

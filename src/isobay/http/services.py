@@ -12,6 +12,7 @@ from isobay.http.threads import Threads
 from isobay.settings import Settings
 from isobay.telemetry.metrics import Metrics
 from isobay.transfer.links import Links
+from isobay.transfer.tickets import Tickets
 
 
 class Services(Struct, frozen=True):
@@ -32,4 +33,7 @@ class Services(Struct, frozen=True):
     links: Links
     writers: Threads
     uploads: Streams
+    host_threads: Threads
+    consoles: Streams
+    tickets: Tickets
     is_ready: Callable[[], bool]

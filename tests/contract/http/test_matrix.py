@@ -25,8 +25,8 @@ RIGHTS = {
 }
 NEW = {"name": "new", "description": "", "url": "https://example.org/a.iso"}
 TUS = {"Tus-Resumable": "1.0.0", "Upload-Length": "40960", "Upload-Metadata": "name bmV3"}
-# A link needs no key. The others let in whom get_upload lets in, and have tests of their own.
-ELSEWHERE = {"get_download", "continue_upload", "override_upload", "put_upload"}
+# A link and a ticket need no key. The others let in whom get_upload lets in, and have tests of their own.
+ELSEWHERE = {"get_download", "get_console", "continue_upload", "override_upload", "put_upload"}
 
 
 class Row(NamedTuple):
