@@ -8,6 +8,7 @@ from isobay.osdetect.importing import import_rules
 from isobay.osdetect.locations import rules_directories
 from isobay.osdetect.medium import Files, Medium
 from isobay.osdetect.ostypes import GENERIC_NAMES, OsType, os_type_id, os_types
+from isobay.osdetect.resources import Resources, resources_of
 from isobay.osdetect.rules import Match, Rules, Source, load_rules
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "MediaRule",
     "Medium",
     "OsType",
+    "Resources",
     "Rules",
     "Source",
     "System",
@@ -27,5 +29,6 @@ __all__ = [
     "load_rules",
     "os_type_id",
     "os_types",
+    "resources_of",
     "rules_directories",
 ]
