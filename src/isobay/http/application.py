@@ -11,7 +11,21 @@ from litestar.exceptions import HTTPException
 
 from isobay import __version__
 from isobay.errors import IsobayError
-from isobay.http import administration, consoles, downloads, environments, failures, health, isos, tasks, tus, uploads
+from isobay.http import (
+    administration,
+    consoles,
+    downloads,
+    environments,
+    failures,
+    health,
+    instance_operations,
+    instance_screens,
+    instances,
+    isos,
+    tasks,
+    tus,
+    uploads,
+)
 from isobay.http.consoles import Consoles
 from isobay.http.endpoint import JSON, Endpoint, handler, options
 from isobay.http.limits import Limited
@@ -26,6 +40,9 @@ ENDPOINTS = [
     *isos.endpoints.all,
     *downloads.endpoints.all,
     *uploads.endpoints.all,
+    *instances.endpoints.all,
+    *instance_operations.endpoints.all,
+    *instance_screens.endpoints.all,
     *consoles.endpoints.all,
     *environments.endpoints.all,
     *administration.endpoints.all,

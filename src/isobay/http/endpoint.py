@@ -118,6 +118,7 @@ class Described(Struct, frozen=True):
     returns: Any = None
     many: bool = False
     body: type[Struct] | None = None
+    body_optional: bool = False
     parameters: tuple[dict[str, Any], ...] = ()
     status: int = 200
     errors: tuple[int, ...] = ()

@@ -27,10 +27,16 @@ def _number(text: str) -> int | float:
 _decode = msgspec.json.Decoder(float_hook=_number).decode  # 5.0 is a whole number in JSON Schema, and so here
 
 
-def read_body(body: bytes, wanted: type[T], explained: Mapping[str, Explain] = NOTHING) -> T:
+def read_body(
+    body: bytes,
+    wanted: type[T],
+    explained: Mapping[str, Explain] = NOTHING,
+    not_here: frozenset[str] = frozenset(),
+) -> T:
     """Read a JSON object into a struct. Raises InvalidFieldsError that names all bad fields.
 
-    ``explained`` says of a field's text what is wrong with it, where the type knows it only in general.
+    ``explained`` says of a field's text what is wrong with it, where the type knows it only in general. ``not_here``
+    are fields of CloudMC's that isobay has nothing for: they are passed over where they ask for nothing.
     """
     try:
         given = _decode(body)
@@ -40,16 +46,24 @@ def read_body(body: bytes, wanted: type[T], explained: Mapping[str, Explain] = N
         raise InvalidFieldsError({"body": "is nested too deeply"}) from error
     if not isinstance(given, dict):
         raise InvalidFieldsError({"body": "must be a JSON object"})
-    return read_values(given, wanted, explained)
+    return read_values(given, wanted, explained, not_here)
 
 
-def read_values(given: dict[str, Any], wanted: type[T], explained: Mapping[str, Explain] = NOTHING) -> T:
+def read_values(
+    given: dict[str, Any],
+    wanted: type[T],
+    explained: Mapping[str, Explain] = NOTHING,
+    not_here: frozenset[str] = frozenset(),
+) -> T:
     """Read values by their names into a struct. Raises InvalidFieldsError that names all bad fields."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     known = {field.encode_name: field for field in msgspec.structs.fields(wanted)}
     for name in given.keys() - known.keys():
-        problems[name] = f"is not a field here; there are {', '.join(sorted(known))}"
+        if name not in not_here:
+            problems[name] = f"is not a field here; there are {', '.join(sorted(known))}"
+        elif given[name]:
+            problems[name] = "is a field of CloudMC's that isobay has nothing for; leave it out"
     for name, field in known.items():
         if name in given:
             try:

@@ -112,7 +112,8 @@ def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
 
 def _operation(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     first = endpoints[0].described
-    errors = {429}.union(*(each.described.errors for each in endpoints), {408, 413} if first.body else ())
+    has_body = any(each.described.body for each in endpoints)
+    errors = {429}.union(*(each.described.errors for each in endpoints), {408, 413} if has_body else ())
     operation: dict[str, Any] = {
         "operationId": first.operation_id,
         "summary": "; ".join(each.described.summary for each in endpoints),
@@ -126,9 +127,12 @@ def _operation(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     }
     if first.takes:
         operation["requestBody"] = {"content": {first.takes: {}}}
-    if first.body:
-        schema = {"$ref": _REF.format(name=first.body.__name__)}
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    bodies = {each.described.body.__name__ for each in endpoints if each.described.body}
+    if bodies:
+        schemas = [{"$ref": _REF.format(name=name)} for name in sorted(bodies)]
+        schema = {"anyOf": schemas} if len(schemas) > 1 else schemas[0]
+        is_required = all(each.described.body and not each.described.body_optional for each in endpoints)
+        operation["requestBody"] = {"required": is_required, "content": {JSON: {"schema": schema}}}
     return operation
 
 
@@ -157,7 +161,9 @@ def _success(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         return {"description": "Done; there is nothing to say."}
     if said.media_type != JSON:
         return {"description": "The bytes.", "content": {said.media_type: {}}}
-    envelopes = [_envelope(each) for each in endpoints]
+    envelopes: list[dict[str, Any]] = []
+    for each in map(_envelope, endpoints):
+        envelopes += [each] if each not in envelopes else []
     schema = {"anyOf": envelopes} if len(envelopes) > 1 else envelopes[0]
     return {"description": "The answer.", "content": {JSON: {"schema": schema}}}
 

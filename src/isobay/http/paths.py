@@ -39,6 +39,11 @@ def normal(path: str) -> str:
     return "/".join(parts)
 
 
+def console_url(beginning: str, token: str) -> str:
+    """Where a WebSocket opens the console that a ticket is for; ``beginning`` is what a page's URL begins with."""
+    return f"{beginning.replace('http', 'ws', 1)}{ROOT}/{CONSOLES}/{token}"
+
+
 def loggable(path: str) -> str:
     """The path without the token of a link or a console in it, and without what a terminal obeys."""
     hidden = _TOKEN.sub(r"\1…", path)

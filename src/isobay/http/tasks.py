@@ -6,12 +6,13 @@ from math import ceil
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from isobay.http.endpoint import Call, Endpoints, Reply
 from isobay.http.environments import path_parameter
 from isobay.http.links import with_url
 from isobay.http.responses import EVENT_STREAM, Event
-from isobay.model import Iso, Task
+from isobay.model import Task
 
 endpoints = Endpoints("tasks")
 _encode = msgspec.json.Encoder().encode
@@ -74,10 +75,10 @@ def cancel_task(call: Call) -> Reply:
     return Reply(told(task))
 
 
-def started(task: Task, iso: Iso | None = None) -> dict[str, Any]:
-    """The envelope of an asynchronous call, with the ISO that it made or found."""
+def started(task: Task, subject: Struct | None = None) -> dict[str, Any]:
+    """The envelope of an asynchronous call, with what it made or found."""
     body = {"taskId": task.id, "taskStatus": task.status}
-    return {**body, "data": iso} if iso else body
+    return {**body, "data": subject} if subject else body
 
 
 def told(task: Task) -> dict[str, Any]:

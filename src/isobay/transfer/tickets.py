@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from datetime import UTC, datetime
 from time import time
 from uuid import UUID
 
 from msgspec import Struct
 
+from isobay.clock import written
 from isobay.errors import NotFoundError
 from isobay.transfer.tokens import Tokens
 
@@ -35,7 +37,13 @@ class Tickets:
     def __init__(self, secret: str) -> None:
         self._tokens = Tokens(secret, _PURPOSE, _CONTENT)
 
-    def token(self, ticket: Ticket) -> str:
+    def issue(self, instance_id: str, environment_id: str, key_id: str) -> tuple[str, str]:
+        """A new ticket as it stands in a path, and until when it opens anything: RFC 3339, UTC."""
+        expires = int(time()) + SECONDS
+        token = self.sign(Ticket(instance_id, environment_id, key_id, expires))
+        return token, written(datetime.fromtimestamp(expires, UTC))
+
+    def sign(self, ticket: Ticket) -> str:
         """The ticket as it stands in a path."""
         key = UUID(ticket.key_id) if ticket.key_id else _NO_KEY
         ids = (UUID(ticket.instance_id), UUID(ticket.environment_id), key)

@@ -53,6 +53,27 @@ UPLOADS = {
     "get_upload": Row("GET", "", "write", 200),
     "delete_upload": Row("DELETE", "", "write", 204),
 }
+INSTANCES = {
+    "get_instance": Row("GET", "", "read", 200),
+    "get_screenshot": Row("GET", "/screenshot", "read", 200),
+    "edit_instance": Row("PUT", "", "write", 200, {"name": "edited"}),
+    "start_instance": Row("POST", "?operation=start", "write", 409),
+    "stop_instance": Row("POST", "?operation=stop", "write", 200),
+    "reboot_instance": Row("POST", "?operation=reboot", "write", 200),
+    "attach_iso": Row("POST", "?operation=attachIso", "write", 404, {"isoId": "none"}),
+    "detach_iso": Row("POST", "?operation=detachIso", "write", 200),
+    "recover_instance": Row("POST", "?operation=recover", "write", 409),
+    "purge_instance": Row("POST", "?operation=purge", "write", 409),
+    "get_console_ticket": Row("POST", "?operation=getConsole", "write", 200),
+    "destroy_instance": Row("DELETE", "", "write", 200),
+}
+AMONG_INSTANCES = {
+    "list_instances": Row("GET", "/instances", "read", 200),
+    "create_instance": Row("POST", "/instances", "write", 400, {}),
+    "attach_to_instance": Row("POST", "/isos/none?operation=attach", "write", 404, {"instanceId": "none"}),
+    "list_compute_offerings": Row("GET", "/computeofferings", "read", 200),
+    "get_compute_offering": Row("GET", "/computeofferings/none", "read", 404),
+}
 INSIDE = {
     "list_isos": Row("GET", "/isos", "read", 200),
     "import_iso": Row("POST", "/isos", "write", 200, NEW),
@@ -86,7 +107,7 @@ ALL = {
     "create_key": Row("POST", "/api_keys", "manage", 400, {}),
     "list_activity": Row("GET", "/activity_log", "read", 200),
 }
-TABLES = (ISOS, UPLOADS, INSIDE, ENVIRONMENTS, TASKS, KEYS, ALL)
+TABLES = (ISOS, INSTANCES, AMONG_INSTANCES, UPLOADS, INSIDE, ENVIRONMENTS, TASKS, KEYS, ALL)
 
 
 class World:

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import get_args
 
 import msgspec
+import pytest
 
 from isobay.access import ROLES
 from isobay.http.application import ENDPOINTS
 from isobay.http.endpoint import Endpoint
+from isobay.http.instances import NOT_HERE
 from isobay.http.isos import endpoints as isos
 from isobay.http.tasks import told
 from isobay.inspection.diagnosis import Diagnosis
-from isobay.model import Iso, NewIso, Task, TaskStatus
+from isobay.model import Instance, Iso, NewInstance, NewIso, Task, TaskStatus
 
 Document = Callable[[str], str]
 Table = Callable[[str, str], list[list[str]]]
@@ -50,6 +52,21 @@ def test_every_field_of_a_diagnosis_is_in_the_document(table: Table) -> None:
     """The table of what the import doctor answers has all fields and no other."""
     named = [name for row in table("docs/api.md", "Answer") for name in re.findall(r"`(\w+)`", row[0])]
     assert sorted(named) == sorted(field.encode_name for field in msgspec.structs.fields(Diagnosis))
+
+
+@pytest.mark.parametrize(("heading", "kind"), [("Field of an instance", Instance), ("Field of a new one", NewInstance)])
+def test_every_field_of_an_instance_is_in_the_document(
+    table: Table, heading: str, kind: type[Instance | NewInstance]
+) -> None:
+    """The tables of what an instance has, and of what makes one, have all fields and no other."""
+    named = [name for row in table("docs/api.md", heading) for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(named) == sorted(field.encode_name for field in msgspec.structs.fields(kind))
+
+
+def test_every_field_of_cloudmcs_that_is_not_here_is_in_the_document(document: Document) -> None:
+    """The section says of each that it is refused."""
+    section = document("docs/api.md").partition("\n### Create an instance\n")[2].partition("\n## ")[0]
+    assert [name for name in sorted(NOT_HERE) if f"`{name}`" not in section] == []
 
 
 def test_every_field_of_a_task_is_in_the_document(document: Document) -> None:
