@@ -13,11 +13,14 @@ from isobay.model.requests import Text
 InstanceState = Literal["Running", "Stopped", "Starting", "Stopping", "Error", "Destroyed"]
 InstanceFirmware = Literal["bios", "uefi", "uefi-secure"]
 MAX_ISOS = 4
+MAX_CPUS = 64
+MIN_MEMORY_MB, MAX_MEMORY_MB = 64, 1 << 20
+MAX_DISK_GB = 16_384
 
 IsoId = Annotated[str, Meta(min_length=1, max_length=36)]
-Cpus = Annotated[int, Meta(ge=1, le=64)]
-MemoryInMb = Annotated[int, Meta(ge=64, le=1 << 20)]
-DiskInGb = Annotated[int, Meta(ge=1, le=16_384)]
+Cpus = Annotated[int, Meta(ge=1, le=MAX_CPUS)]
+MemoryInMb = Annotated[int, Meta(ge=MIN_MEMORY_MB, le=MAX_MEMORY_MB)]
+DiskInGb = Annotated[int, Meta(ge=1, le=MAX_DISK_GB)]
 Slot = Annotated[int, Meta(ge=0, lt=MAX_ISOS, description="The drive, from 0 on")]
 
 
