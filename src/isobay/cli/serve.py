@@ -6,17 +6,21 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from isobay.cli.worker_beside import WorkerBeside
 from isobay.errors import SettingsError
 from isobay.settings import PREFIX, Settings
+
+if TYPE_CHECKING:  # what is heavy is loaded when the command runs
+    from isobay.app import Isobay
 
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 10
@@ -33,16 +37,19 @@ def serve(
     # The processes that answer read the same settings, from the environment they inherit.
     for name in ("host", "port", "workers", "data_dir"):
         os.environ[PREFIX + name.upper()] = str(getattr(settings, name))
-    _prepare(settings)
+    from isobay.app import build
+
+    run(settings, build)
 
 
-def _prepare(settings: Settings) -> None:
+def run(settings: Settings, build: Callable[[Settings], Isobay]) -> None:
+    """Serve what is built, in this process or, with several workers, in those that ``app.web`` builds."""
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
-    from isobay.app import build, web_application
+    from isobay.app import web_application
     from isobay.http.consoles import MESSAGE_BYTES, PING_SECONDS
-    from isobay.http.protocol import BoundedProtocol
+    from isobay.http.protocol import BoundedProtocol, ConsoleProtocol
     from isobay.telemetry.logs import configure
     from isobay.telemetry.metrics import share_between_processes
 
@@ -65,7 +72,7 @@ def _prepare(settings: Settings) -> None:
         http=partial(  # type: ignore[arg-type] # uvicorn calls it, and asks for no class
             BoundedProtocol, max_head_bytes=settings.max_head_bytes, head_seconds=settings.request_seconds
         ),
-        ws="websockets-sansio",
+        ws=ConsoleProtocol,
         ws_max_size=MESSAGE_BYTES,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,

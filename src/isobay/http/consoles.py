@@ -123,7 +123,7 @@ class Consoles:
                 "The instance's VNC server does not answer. Try again; if it stays, the log of its host says more.",
                 id=ticket.instance_id,
             ) from error
-        about = {"instance": ticket.instance_id, "key": ticket.key_id or "operator"}
+        about = {"instance": ticket.instance_id, "key_id": ticket.key_id or "operator"}
         began = monotonic()
         logs.write(logging.INFO, "console opened", **about)
         try:

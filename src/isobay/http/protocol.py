@@ -1,4 +1,7 @@
-"""uvicorn's protocol with bounds that it has not: how large the head of a request may be, and how long it may take."""
+"""uvicorn's protocols with what they have not.
+
+Of HTTP: how large the head of a request may be, and how long it may take. Of WebSocket: refusals that are no errors.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from isobay.errors import HeadTooLargeError, IsobayError, StalledError
 from isobay.http.endpoint import JSON
@@ -93,6 +97,9 @@ class BoundedProtocol(HttpToolsProtocol):
             and super()._should_upgrade()
         )
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: who asks is answered."""
+
     def _feed(self, data: bytes) -> None:
         if self._is_counting:
             self._head_left -= len(data)
@@ -137,3 +144,13 @@ class BoundedProtocol(HttpToolsProtocol):
             )
             self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+class ConsoleProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket."""
+
+    async def send(self, message: Any) -> None:
+        """Send what the application says."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # uvicorn would log an error, as if there had been no answer
