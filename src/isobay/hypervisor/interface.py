@@ -70,8 +70,9 @@ class Guest(Struct, frozen=True, kw_only=True):
 class Seen(Struct, frozen=True):
     """A guest as it is now, whoever made it so; it has all its drives. ``ip`` is empty where nobody knows it.
 
-    ``rebooted``: it is stopped because it rebooted, as ``stops_at_reboot`` asks; not where it shut down, nor where
-    nobody knows any more why it stopped.
+    ``stopped_itself``: its own system stopped it, by a shutdown, with or without a press on its power button, or by
+    the reboot that ``stops_at_reboot`` waits for; libvirt does not tell these apart. False where its plug was pulled,
+    and where nobody knows any more, as after a restart of the host.
     """
 
     id: str
@@ -80,7 +81,7 @@ class Seen(Struct, frozen=True):
     memory_mb: int
     drives: tuple[Drive, ...]
     ip: str = ""
-    rebooted: bool = False
+    stopped_itself: bool = False
 
 
 class Screen(Struct, frozen=True):

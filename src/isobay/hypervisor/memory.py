@@ -34,7 +34,7 @@ class _Domain:
     def __init__(self, defined: Guest | None, running: Guest | None = None) -> None:
         self.defined = defined
         self.running = running
-        self.rebooted = False
+        self.stopped_itself = False
         self.obeys = True
         self.screen = _black()
 
@@ -81,7 +81,7 @@ class MemoryHypervisor:
         with self._answering():
             domain = self._domain(guest_id)
             domain.running = domain.running or domain.defined
-            domain.rebooted = False
+            domain.stopped_itself = False
         self._tell(guest_id)
 
     def stop(self, guest_id: str, *, force: bool) -> None:
@@ -89,7 +89,7 @@ class MemoryHypervisor:
         with self._answering():
             domain = self._domain(guest_id)
             if domain.running and (force or domain.obeys):
-                self._end(guest_id, domain)
+                self._end(guest_id, domain, by_itself=not force)
         self._tell(guest_id)
 
     def reboot(self, guest_id: str) -> None:
@@ -149,7 +149,7 @@ class MemoryHypervisor:
     def shut_down_itself(self, guest_id: str) -> None:
         """The guest's own system shuts down."""
         with self._lock:
-            self._end(guest_id, self._running(guest_id))
+            self._end(guest_id, self._running(guest_id), by_itself=True)
         self._tell(guest_id)
 
     def reboot_itself(self, guest_id: str) -> None:
@@ -157,8 +157,7 @@ class MemoryHypervisor:
         with self._lock:
             domain = self._running(guest_id)
             if cast("Guest", domain.running).stops_at_reboot:
-                self._end(guest_id, domain)
-                domain.rebooted = True
+                self._end(guest_id, domain, by_itself=True)
         self._tell(guest_id)
 
     def disobey(self, guest_id: str) -> None:
@@ -228,8 +227,9 @@ class MemoryHypervisor:
             raise WrongStateError(f"Instance {guest_id} does not run. Start it first.")
         return domain
 
-    def _end(self, guest_id: str, domain: _Domain) -> None:
+    def _end(self, guest_id: str, domain: _Domain, *, by_itself: bool) -> None:
         domain.running = None
+        domain.stopped_itself = by_itself
         if domain.defined is None:
             del self._domains[guest_id]
 
@@ -251,7 +251,7 @@ def _seen(domain: _Domain) -> Seen:
         cpu_count=guest.cpu_count,
         memory_mb=guest.memory_mb,
         drives=tuple(Drive(slot, images.get(slot)) for slot in range(SLOTS)),
-        rebooted=domain.rebooted,
+        stopped_itself=domain.stopped_itself,
     )
 
 

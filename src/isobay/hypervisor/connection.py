@@ -1,0 +1,114 @@
+"""The way to a libvirt: opened when it is first needed, again when it broke, and never waited for without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Lock, Thread
+from typing import Any, TypeVar
+
+import libvirt
+
+from isobay.errors import HypervisorError, NotFoundError, UnavailableError
+
+OPEN_SECONDS = 10
+KEEPALIVE_SECONDS = 5
+KEEPALIVE_COUNT = 3
+_events_lock = Lock()
+_events: list[Thread] = []
+T = TypeVar("T")
+
+
+class Connection:
+    """A libvirt, by its URI. Safe for use by several threads."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._lock = Lock()
+        self._opening: Future[Any] | None = None
+
+    def ask(self, work: Callable[[Any], T], guest_id: str = "") -> T:
+        """What ``work`` makes of the open connection; it is called once more where the connection broke meanwhile.
+
+        Raises UnavailableError where libvirt does not answer, NotFoundError where it has no such guest, and
+        HypervisorError with what it says where it refuses.
+        """
+        for _ in range(2):
+            opened = self._opened()
+            try:
+                return work(opened)
+            except libvirt.libvirtError as error:
+                if _lives(opened):
+                    raise self._told(error, guest_id) from error
+                self._drop(opened)
+        raise UnavailableError(f"libvirt at {self.uri} broke the connection twice. See its log on the host.")
+
+    def _opened(self) -> Any:
+        with self._lock:
+            opening = self._opening
+            if opening is None or (opening.done() and (opening.exception() or not _lives(opening.result()))):
+                opening = self._opening = Future()
+                # A daemon that hangs takes the connection and says nothing, and libvirt waits for it without end.
+                Thread(target=_open, args=(self.uri, opening), daemon=True).start()
+        try:
+            return opening.result(OPEN_SECONDS)
+        except TimeoutError as error:
+            raise UnavailableError(
+                f"libvirt at {self.uri} takes the connection and does not answer. Start it anew on its host."
+            ) from error
+        except libvirt.libvirtError as error:
+            raise UnavailableError(
+                f"libvirt at {self.uri} cannot be reached: {error}. On its host, install libvirt-daemon-system and "
+                "QEMU where they are missing, start libvirtd and virtlogd, and put isobay's account into the group "
+                "libvirt."
+            ) from error
+
+    def _drop(self, opened: Any) -> None:
+        with self._lock:
+            opening = self._opening
+            if opening and opening.done() and not opening.exception() and opening.result() is opened:
+                self._opening = None
+
+    def _told(self, error: Any, guest_id: str) -> Exception:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN and guest_id:
+            return NotFoundError.of("instances", guest_id)
+        return HypervisorError(f"libvirt at {self.uri} refuses: {error}.")
+
+
+def is_code(error: Any, *codes: int) -> bool:
+    """Whether an error of libvirt is one of these."""
+    return error.get_error_code() in codes
+
+
+def _open(uri: str, opening: Future[Any]) -> None:
+    try:
+        _run_events()
+        opened = libvirt.open(uri)
+        # A daemon that hangs later on closes the connection by this, and so ends what waits for it.
+        opened.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
+        opening.set_result(opened)
+    except libvirt.libvirtError as error:
+        opening.set_exception(error)
+
+
+def _lives(opened: Any) -> bool:
+    try:
+        return bool(opened.isAlive())
+    except libvirt.libvirtError:
+        return False
+
+
+def _run_events() -> None:
+    """Run libvirt's loop of events, one for the whole process, before anything is opened."""
+    with _events_lock:
+        if _events:
+            return
+        libvirt.registerErrorHandler(lambda _context, _error: None, None)  # it would print each error
+        libvirt.virEventRegisterDefaultImpl()
+        _events.append(Thread(target=_turn, name="libvirt-events", daemon=True))
+        _events[0].start()
+
+
+def _turn() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()

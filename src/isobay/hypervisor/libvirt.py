@@ -1,0 +1,318 @@
+"""Guests on libvirt and QEMU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element, tostring
+
+import libvirt
+
+from isobay.errors import HypervisorError, NotFoundError, WrongStateError
+from isobay.hypervisor.connection import Connection, is_code
+from isobay.hypervisor.domain_xml import Means, domain_xml, drive_element, read_drives
+from isobay.hypervisor.host import choose_board, offers_kvm, read_account, read_host
+from isobay.hypervisor.interface import SLOTS, Change, Guest, Host, Screen, Seen
+from isobay.hypervisor.kvm import Proof
+from isobay.hypervisor.reading import read_leases, read_ours, read_seen
+from isobay.hypervisor.rights import admit, let_pass
+from isobay.hypervisor.screens import take_screen
+from isobay.hypervisor.storage import Storage
+from isobay.hypervisor.watching import Watch
+
+T = TypeVar("T")
+_UNDEFINE = (
+    libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    | libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+)
+
+
+class LibvirtHypervisor:
+    """The host of one connection URI. See ``Hypervisor``.
+
+    ``installation``: the id of this isobay, whose guests alone are touched. ``data_dir``: isobay's directory, below
+    which the images and, in ``guests``, the disks lie. Nothing is asked before the first call.
+    """
+
+    def __init__(self, uri: str, installation: str, data_dir: Path) -> None:
+        self._connection = Connection(uri)
+        self._installation = installation
+        self._data_dir = data_dir.resolve()
+        self._storage = Storage(self._data_dir / "guests")
+        self._proof = Proof(self._data_dir / "kvm-proof")
+        self._proving = Lock()
+        self._kvm_runs: bool | None = None
+        self._is_here = urlsplit(uri).hostname in (None, "localhost", "127.0.0.1", "::1")
+        self._uri = uri
+
+    def host(self) -> Host:
+        """What the host can do. The first call may take seconds: it proves KVM."""
+        return self._connection.ask(self._host)
+
+    def make_disk(self, guest_id: str, size_gb: int) -> str:
+        """Make the guest's disk. See ``Hypervisor.make_disk``."""
+        return self._connection.ask(lambda opened: self._storage.disk(opened, guest_id, size_gb))
+
+    def define(self, guest: Guest) -> None:
+        """Define the guest, or define it anew. See ``Hypervisor.define``."""
+
+        def work(opened: Any) -> None:
+            xml = self._described(opened, guest)
+            self._check_free(opened, guest.id)
+            opened.defineXML(xml)
+
+        self._connection.ask(work)
+
+    def start(self, guest_id: str) -> None:
+        """Start it; nothing where it runs."""
+
+        def work(opened: Any, domain: Any) -> None:
+            state, _ = domain.state()
+            if state in (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PMSUSPENDED):
+                domain.resume() if state == libvirt.VIR_DOMAIN_PAUSED else domain.pMWakeup()
+            elif not domain.isActive():
+                # The rights may have gone meanwhile, as with files that come from a backup.
+                for drive in self._seen(domain, {}).drives:
+                    self._admit(opened, drive.image)
+                with _unless(domain.isActive):
+                    domain.create()
+
+        self._on(guest_id, work)
+
+    def stop(self, guest_id: str, *, force: bool) -> None:
+        """Press its power button, or pull its plug; nothing where it is stopped."""
+
+        def work(_opened: Any, domain: Any) -> None:
+            with _unless(lambda: not domain.isActive()):
+                if force:
+                    domain.destroy()
+                else:
+                    domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+
+        self._on(guest_id, work)
+
+    def reboot(self, guest_id: str) -> None:
+        """Ask its system to reboot, or press reset. See ``Hypervisor.reboot``."""
+
+        def work(_opened: Any, domain: Any) -> None:
+            _check_active(domain, guest_id)
+            try:
+                domain.reboot(libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN)
+            except libvirt.libvirtError:
+                domain.reset()
+
+        self._on(guest_id, work)
+
+    def insert(self, guest_id: str, slot: int, image: Path | None) -> None:
+        """Change the image in a drive. See ``Hypervisor.insert``."""
+        if not 0 <= slot < SLOTS:
+            raise HypervisorError(f"There is no drive {slot}: an instance has {SLOTS}, from 0 on.")
+
+        def work(opened: Any, domain: Any) -> None:
+            self._admit(opened, image)
+            there = read_drives(self._described_as(domain)).get(slot)
+            target = None if there is None else there.find("target")
+            if target is None:
+                raise HypervisorError(f"Instance {guest_id} has no drive {slot}: somebody took it out of its domain.")
+            drive = drive_element(slot, target.get("bus", ""), image, labels=self._labels(opened))
+            xml = tostring(drive, encoding="unicode")
+
+            def change(*, live: bool) -> None:
+                flags = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
+                flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE if live else 0
+                flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
+                domain.updateDeviceFlags(xml, flags)
+
+            live = bool(domain.isActive())
+            try:
+                change(live=live)
+            except libvirt.libvirtError:
+                # It started or stopped between the question and the change.
+                if bool(domain.isActive()) == live:
+                    raise
+                change(live=not live)
+
+        self._on(guest_id, work)
+
+    def remove(self, guest_id: str, *, keep_disk: bool = False) -> None:
+        """Take the guest away. See ``Hypervisor.remove``."""
+
+        def work(opened: Any) -> None:
+            domain = self._ours(opened, guest_id)
+            if domain is not None:
+                with _unless(lambda: not domain.isActive()):
+                    domain.destroy()
+                with _unless(lambda: self._ours(opened, guest_id) is None):
+                    domain.undefineFlags(_UNDEFINE)
+            self._storage.remove(opened, guest_id, keep_disk=keep_disk)
+
+        self._connection.ask(work)
+
+    def get(self, guest_id: str) -> Seen | None:
+        """One guest; None where it is not defined."""
+
+        def work(opened: Any) -> Seen | None:
+            domain = self._ours(opened, guest_id)
+            return domain and self._seen(domain, read_leases(opened))
+
+        try:
+            return self._connection.ask(work, guest_id)
+        except NotFoundError:
+            return None
+
+    def all(self) -> dict[str, Seen]:
+        """All guests of ours, by id."""
+
+        def work(opened: Any) -> dict[str, Seen]:
+            # A guest that hangs must not hold up the list of the others.
+            flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+            leases = read_leases(opened)
+            found = {}
+            for domain, states in opened.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, flags):
+                try:
+                    description = read_ours(domain.XMLDesc(0), self._installation)
+                except libvirt.libvirtError as error:
+                    if not is_code(error, libvirt.VIR_ERR_NO_DOMAIN):
+                        raise
+                    continue
+                if description is not None:
+                    seen = read_seen(description, states["state.state"], states["state.reason"], leases)
+                    found[seen.id] = seen
+            return found
+
+        return self._connection.ask(work)
+
+    def screen(self, guest_id: str) -> Screen:
+        """What it shows now. Raises WrongStateError where it does not run."""
+
+        def work(opened: Any, domain: Any) -> Screen:
+            _check_active(domain, guest_id)
+            return take_screen(opened, domain)
+
+        return self._on(guest_id, work)
+
+    def console(self, guest_id: str) -> tuple[str, int]:
+        """The address and port of its VNC server. Raises WrongStateError where it does not run."""
+        self._check_here("Consoles")
+
+        def work(_opened: Any, domain: Any) -> tuple[str, int]:
+            _check_active(domain, guest_id)
+            graphics = self._described_as(domain).find("devices/graphics[@type='vnc']")
+            if graphics is None or int(graphics.get("port", "-1")) < 0:
+                raise HypervisorError(f"Instance {guest_id} has no VNC server: somebody took it out of its domain.")
+            return "127.0.0.1", int(graphics.get("port", ""))
+
+        return self._on(guest_id, work)
+
+    def run_once(self, guest: Guest) -> None:
+        """Start a guest that is gone when it stops."""
+
+        def work(opened: Any) -> None:
+            xml = self._described(opened, guest)
+            if self._ours(opened, guest.id) is None:
+                opened.createXML(xml, 0)
+
+        self._connection.ask(work)
+
+    def watch(self, told: Callable[[Change], None]) -> Callable[[], None]:
+        """Call ``told`` when a guest changes; where the host is away, as soon as it is there again."""
+        return Watch(self._connection, told).end
+
+    def _host(self, opened: Any) -> Host:
+        account = read_account(opened)
+        if account and self._is_here:
+            let_pass(self._data_dir, self._data_dir, account)
+        with self._proving:
+            if self._kvm_runs is None:
+                self._kvm_runs = offers_kvm(opened) and self._proof.holds(opened, self._storage)
+        return read_host(opened, kvm_runs=self._kvm_runs)
+
+    def _described(self, opened: Any, guest: Guest) -> str:
+        host = self._host(opened)
+        board = choose_board(opened, guest, host, self._uri)
+        for drive in guest.drives:
+            self._admit(opened, drive.image)
+        accelerated = any(found.name == guest.architecture and found.accelerated for found in host.architectures)
+        means = Means(accelerated, self._labels(opened), self._storage.log(guest.id))
+        return domain_xml(guest, self._installation, board, means)
+
+    def _labels(self, opened: Any) -> bool:
+        return read_account(opened) is not None
+
+    def _admit(self, opened: Any, image: Path | None) -> None:
+        if image is None:
+            return
+        self._check_here("Images")
+        account = read_account(opened)
+        if account:
+            admit(image, self._data_dir, account)
+
+    def _check_here(self, what: str) -> None:
+        if not self._is_here:
+            raise HypervisorError(
+                f"{what} of guests on another machine cannot be used yet: {self._uri} is not this one. "
+                "Run isobay on that machine."
+            )
+
+    def _on(self, guest_id: str, work: Callable[[Any, Any], T]) -> T:
+        """Work with one guest of ours. Raises NotFoundError where it is not defined."""
+
+        def found(opened: Any) -> T:
+            domain = self._ours(opened, guest_id)
+            if domain is None:
+                raise NotFoundError.of("instances", guest_id)
+            return work(opened, domain)
+
+        return self._connection.ask(found, guest_id)
+
+    def _ours(self, opened: Any, guest_id: str) -> Any:
+        """The domain of a guest of ours; None where it is not there, or somebody else's."""
+        try:
+            domain = opened.lookupByUUIDString(guest_id)
+            return domain if read_ours(domain.XMLDesc(0), self._installation) is not None else None
+        except libvirt.libvirtError as error:
+            if is_code(error, libvirt.VIR_ERR_NO_DOMAIN):
+                return None
+            raise
+
+    def _check_free(self, opened: Any, guest_id: str) -> None:
+        """Raise HypervisorError where somebody else has a domain with this id."""
+        try:
+            opened.lookupByUUIDString(guest_id)
+        except libvirt.libvirtError as error:
+            if is_code(error, libvirt.VIR_ERR_NO_DOMAIN):
+                return
+            raise
+        if self._ours(opened, guest_id) is None:
+            raise HypervisorError(f"The host of {self._uri} has a domain {guest_id} that is not of this isobay.")
+
+    def _described_as(self, domain: Any) -> Element:
+        description = read_ours(domain.XMLDesc(0), self._installation)
+        if description is None:
+            raise NotFoundError.of("instances", domain.UUIDString())
+        return description
+
+    def _seen(self, domain: Any, leases: dict[str, str]) -> Seen:
+        state, reason = domain.state()
+        return read_seen(self._described_as(domain), state, reason, leases)
+
+
+@contextmanager
+def _unless(done: Callable[[], Any]) -> Iterator[None]:
+    """Let an error pass where what was wanted has come to be meanwhile."""
+    try:
+        yield
+    except libvirt.libvirtError:
+        if not done():
+            raise
+
+
+def _check_active(domain: Any, guest_id: str) -> None:
+    if not domain.isActive():
+        raise WrongStateError(f"Instance {guest_id} does not run. Start it first.")

@@ -1,0 +1,88 @@
+"""What libvirt shows of a guest, whoever changed it: https://libvirt.org/formatdomain.html."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, fromstring
+
+import libvirt
+
+from isobay.hypervisor.domain_xml import OURS, read_drives
+from isobay.hypervisor.interface import SLOTS, Drive, Power, Seen
+
+_POWER: Mapping[int, Power] = {
+    libvirt.VIR_DOMAIN_RUNNING: "Running",
+    libvirt.VIR_DOMAIN_BLOCKED: "Running",
+    libvirt.VIR_DOMAIN_PAUSED: "Stopped",
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "Stopped",
+    libvirt.VIR_DOMAIN_SHUTDOWN: "Stopping",
+    libvirt.VIR_DOMAIN_SHUTOFF: "Stopped",
+}
+_PAUSED_BY_ITSELF: Mapping[int, Power] = {
+    libvirt.VIR_DOMAIN_PAUSED_STARTING_UP: "Starting",
+    libvirt.VIR_DOMAIN_PAUSED_SHUTTING_DOWN: "Stopping",
+    libvirt.VIR_DOMAIN_PAUSED_IOERROR: "Error",
+    libvirt.VIR_DOMAIN_PAUSED_WATCHDOG: "Error",
+    libvirt.VIR_DOMAIN_PAUSED_CRASHED: "Error",
+}
+
+
+def read_ours(xml: str, installation: str) -> Element | None:
+    """A domain's description, where it is a guest of this installation."""
+    domain = fromstring(xml)  # noqa: S314 -- written by libvirt, which the operator trusts
+    mark = domain.find(f"metadata/{OURS}")
+    if mark is None or mark.get("installation") != installation or mark.get("instance") != domain.findtext("uuid"):
+        return None
+    return domain
+
+
+def read_seen(domain: Element, state: int, reason: int, leases: Mapping[str, str]) -> Seen:
+    """A guest, from its description, its state with the reason, and the networks' addresses by MAC."""
+    mac = domain.find("devices/interface/mac")
+    return Seen(
+        id=domain.findtext("uuid", ""),
+        power=_power(state, reason),
+        cpu_count=_cpus(domain),
+        memory_mb=_memory_mb(domain),
+        drives=_drives(domain),
+        ip=leases.get(mac.get("address", ""), "") if mac is not None else "",
+        stopped_itself=(state, reason) == (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN),
+    )
+
+
+def read_leases(opened: Any) -> dict[str, str]:
+    """The addresses that libvirt's networks gave, by MAC."""
+    return {
+        str(lease["mac"]): str(lease["ipaddr"])
+        for network in opened.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)
+        for lease in network.DHCPLeases()
+    }
+
+
+def _power(state: int, reason: int) -> Power:
+    if state == libvirt.VIR_DOMAIN_PAUSED and reason in _PAUSED_BY_ITSELF:
+        return _PAUSED_BY_ITSELF[reason]
+    return _POWER.get(state, "Error")
+
+
+def _cpus(domain: Element) -> int:
+    vcpu = domain.find("vcpu")
+    return 0 if vcpu is None else int(vcpu.get("current") or vcpu.text or 0)
+
+
+def _memory_mb(domain: Element) -> int:
+    # libvirt always answers in KiB, whatever unit it was told in.
+    return int(domain.findtext("currentMemory") or domain.findtext("memory") or 0) // 1024
+
+
+def _drives(domain: Element) -> tuple[Drive, ...]:
+    drives = read_drives(domain)
+    return tuple(Drive(slot, _image(drives.get(slot))) for slot in range(SLOTS))
+
+
+def _image(drive: Element | None) -> Path | None:
+    source = None if drive is None else drive.find("source")
+    file = "" if source is None else source.get("file", "")
+    return Path(file) if file else None

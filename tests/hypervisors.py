@@ -1,0 +1,82 @@
+"""A real libvirt for the tests: its daemons and guests in namespaces of their own, below a directory of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from libvirt_namespace import COVERED
+from servers import leave_out
+
+PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "unshare")
+QEMU_CONF = 'cgroup_controllers = []\nsecurity_driver = "none"\n'
+LIBVIRTD_CONF = 'auth_unix_rw = "none"\nunix_sock_rw_perms = "0777"\nunix_sock_group = "root"\n'
+
+
+class Libvirt:
+    """A libvirt of the system that only knows what the tests made. ``uri`` leads to it."""
+
+    def __init__(self, directory: Path, holder: subprocess.Popen[str]) -> None:
+        self.uri = f"qemu+unix:///system?socket={directory}/run/libvirt-sock"
+        self.directory = directory
+        self._holder = holder
+
+    def order(self, order: str, daemon: str = "libvirtd") -> None:
+        """Start a daemon, or send it the signal of that name and wait for its end; guests run on meanwhile."""
+        assert self._holder.stdin
+        assert self._holder.stdout
+        self._holder.stdin.write(f"{order} {daemon}\n")
+        self._holder.stdin.flush()
+        assert self._holder.stdout.readline() == "done\n", "the namespace of libvirt is gone"
+
+    def virsh(self, *arguments: str) -> str:
+        """What virsh says to a command, which must succeed."""
+        command = ["virsh", "--quiet", "--connect", self.uri, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@contextmanager
+def libvirt() -> Iterator[Libvirt]:
+    """Run libvirt's daemons until the end of the block."""
+    missing = [program for program in PROGRAMS if not shutil.which(program)]
+    if missing:
+        leave_out(f"{', '.join(missing)} missing: install Debian's libvirt-daemon-system, libvirt-clients, qemu-utils")
+    if os.geteuid() != 0:
+        leave_out("Only root may run a libvirt of its own in a namespace: run the tests as root")
+    # Not pytest's directory: the account that guests run as may not pass it, and sockets need shorter names.
+    directory = Path(mkdtemp(prefix="isobay-libvirt-"))
+    directory.chmod(0o711)
+    _furnish(directory)
+    namespace = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command = [*namespace, sys.executable, str(Path(__file__).with_name("libvirt_namespace.py")), str(directory)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            started = Libvirt(directory, holder)
+            started.order("start", "virtlogd")
+            started.order("start", "libvirtd")
+            yield started
+        finally:
+            holder.kill()
+    shutil.rmtree(directory)
+
+
+def _furnish(directory: Path) -> None:
+    for covered, by in COVERED.items():
+        shutil.copytree(covered, directory / by, ignore=_without_state) if by == "etc" else (directory / by).mkdir()
+        Path(covered).mkdir(parents=True, exist_ok=True)
+    with (directory / "etc" / "qemu.conf").open("a") as file:
+        file.write(QEMU_CONF)
+    (directory / "etc" / "libvirtd.conf").write_text(LIBVIRTD_CONF)
+
+
+def _without_state(directory: str, _names: list[str]) -> set[str]:
+    # Domains, networks and secrets of the machine's own libvirt are nobody's business here.
+    return {"qemu", "secrets", "storage", "autostart"} & set(_names) if directory == "/etc/libvirt" else set()
