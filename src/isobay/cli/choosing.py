@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from isobay.errors import InvalidFieldsError, NotFoundError
-from isobay.model import ApiKey, Environment, Iso, Listing, OsType, Task, Zone, read_record
+from isobay.model import (
+    ApiKey,
+    ComputeOffering,
+    Environment,
+    Instance,
+    Iso,
+    Listing,
+    OsType,
+    Task,
+    Zone,
+    read_record,
+)
 
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
     from isobay.access import Visit
     from isobay.app import Isobay
 
-T = TypeVar("T", Environment, ApiKey)
+T = TypeVar("T", Environment, ApiKey, Instance, ComputeOffering)
 NEWEST = 1000  # tasks among which the beginning of an id is looked for
 SHORTEST = 4  # characters of an id: fewer are more likely a slip than a choice
 ID_LENGTH = 36
@@ -44,6 +55,19 @@ def _beginning_with(visit: Visit, word: str) -> list[Iso]:
         if len(found) > 1:
             break
     return found
+
+
+def the_instance(visit: Visit, word: str) -> Instance:
+    """The instance that is meant by an id, a name that only one has, or the beginning of only one id.
+
+    Raises NotFoundError for none, InvalidFieldsError for several.
+    """
+    return the_only("instances", visit.engine.instances.list(visit.place, Listing()).items, word)
+
+
+def the_offering(visit: Visit, word: str) -> ComputeOffering:
+    """The compute offering that is meant, as ``the_instance`` is."""
+    return the_only("computeofferings", visit.engine.instances.offerings(visit.place), word)
 
 
 def the_os_type(visit: Visit, word: str) -> OsType:
@@ -92,7 +116,7 @@ def the_task(built: Isobay, word: str) -> Task:
 
 
 def the_only(kind: str, objects: Sequence[T], word: str) -> T:
-    """The environment or key that is meant by an id, a name that only one has, or the beginning of only one id.
+    """The object that is meant by an id, a name that only one has, or the beginning of only one id.
 
     Raises NotFoundError for none, InvalidFieldsError for several.
     """

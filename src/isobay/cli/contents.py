@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -38,7 +38,7 @@ def show(listing: Listing, opening: Opening, path: str, output: Path | None, *, 
     inside = "/" + path.strip("/")
     if output is not None:
         content = opening(inside)
-        _save(content, output)
+        save(content.chunks, content.size, output)
         terminal.say(f"{output}: {content.size} bytes")
     elif not _listed(listing, inside, as_json=as_json):
         _print(opening(inside))
@@ -80,7 +80,7 @@ def _print(content: Content | Opened) -> None:
         sys.stdout.write("".join(each if each in "\n\t" else terminal.clean(each) for each in text))
 
 
-def _save(content: Content | Opened, output: Path) -> None:
+def save(chunks: Iterable[bytes], size: int, output: Path) -> None:
     """Write a file beside its place and move it there when it is whole; what is no regular file is written into."""
     try:
         try:
@@ -90,29 +90,29 @@ def _save(content: Content | Opened, output: Path) -> None:
             os.umask(mask)
             mode = stat.S_IFREG | 0o666 & ~mask
         if stat.S_ISREG(mode):
-            _replace(content, output, stat.S_IMODE(mode))
+            _replace(chunks, size, output, stat.S_IMODE(mode))
         else:  # a device, a pipe or a link: moving a file onto it would take it away
             with output.open("wb") as file:
-                _write(content, file, output.name)
+                _write(chunks, size, file, output.name)
     except OSError as error:
         raise StorageError(f"{output} cannot be written: {os.strerror(error.errno or 0)}.") from error
 
 
-def _replace(content: Content | Opened, output: Path, mode: int) -> None:
+def _replace(chunks: Iterable[bytes], size: int, output: Path, mode: int) -> None:
     descriptor, part = tempfile.mkstemp(prefix=".isobay-", dir=output.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            _write(content, file, output.name)
+            _write(chunks, size, file, output.name)
         Path(part).chmod(mode)
         Path(part).replace(output)
     finally:
         Path(part).unlink(missing_ok=True)
 
 
-def _write(content: Content | Opened, file: BinaryIO, name: str) -> None:
+def _write(chunks: Iterable[bytes], size: int, file: BinaryIO, name: str) -> None:
     done = 0
     with terminal.progress(name) as progress:
-        for chunk in content.chunks:
+        for chunk in chunks:
             file.write(chunk)
             done += len(chunk)
-            progress(done, content.size)
+            progress(done, size)

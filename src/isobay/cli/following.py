@@ -52,6 +52,11 @@ def tell_started(built: Isobay, iso: Iso, task: Task, *, as_json: bool) -> None:
         terminal.line(f"Importing {iso.name}  {iso.id}")
     else:
         terminal.line(iso.id, iso.name, task.id)
+    tell_left(built, task)
+
+
+def tell_left(built: Isobay, task: Task) -> None:
+    """Say where a task goes on that nobody waits for here."""
     terminal.say(_left(built, task))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from isobay.cli import terminal
+from isobay.cli.asking import ask
 from isobay.cli.choosing import the_iso, the_os_type
 from isobay.cli.contents import InnerPath, Output
 from isobay.cli.contents import show as show_contents
@@ -208,7 +208,7 @@ def delete(
     with visiting(data_dir, environment, service) as (built, visit):
         chosen = {iso.id: iso for iso in (the_iso(visit, each) for each in iso_ids)}
         if not yes:
-            _ask([iso.name for iso in chosen.values()])
+            ask("Delete {} for good?", [iso.name for iso in chosen.values()])
         tasks = []
         for iso in chosen.values():
             tasks.append(visit.engine.delete_iso(visit.place, visit.identity, iso.id))
@@ -219,18 +219,6 @@ def delete(
                 terminal.deleted(iso.id, iso.name, as_json=False)
         if as_json:
             terminal.json_list(tasks)
-
-
-def _ask(names: list[str]) -> None:
-    if not sys.stdin.isatty():
-        raise typer.BadParameter("deletes without asking only with --yes", param_hint="--yes")
-    question = f"Delete {', '.join(terminal.clean(name) for name in names)} for good?"
-    try:
-        typer.confirm(question, abort=True, err=True)
-    except typer.Abort as end:
-        if isinstance(end.__context__, KeyboardInterrupt):  # Typer ends with 1 for Ctrl-C too
-            raise KeyboardInterrupt from None
-        raise
 
 
 @app.command()

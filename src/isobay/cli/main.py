@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from isobay import __version__
-from isobay.cli import environments, isos, keys, rules, tasks, terminal
+from isobay.cli import environments, instances, isos, keys, rules, tasks, terminal
 from isobay.cli.add import add
 from isobay.cli.download import download
 from isobay.cli.files import files
@@ -37,6 +37,7 @@ for command in (inspect, files, add, upload, download, serve, worker):
 app.command("import")(import_)
 for name, group in (
     ("isos", isos.app),
+    ("instances", instances.app),
     ("tasks", tasks.app),
     ("environments", environments.app),
     ("keys", keys.app),

@@ -1,0 +1,82 @@
+"""Changes of instances, followed to their end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isobay.cli import terminal
+from isobay.cli.following import follow, tell_left
+from isobay.errors import NotFoundError
+from isobay.model import Instance, Task
+
+if TYPE_CHECKING:  # what is heavy is loaded when the command runs
+    from isobay.access import Visit
+    from isobay.app import Isobay
+
+InstanceId = Annotated[
+    str,
+    typer.Argument(help="The instance's id, the beginning of its id, or its name.", metavar="ID", show_default=False),
+]
+
+
+def carry_out(
+    built: Isobay,
+    visit: Visit,
+    operation: str,
+    begun: tuple[Instance, Task],
+    *,
+    wait: bool,
+    as_json: bool,
+    **details: Any,
+) -> None:
+    """Write a change into the log, follow its task, and tell what came of it. Raises typer.Exit where it failed."""
+    instance, task = begun
+    built.door.record(
+        visit.identity,
+        operation,
+        environment_id=visit.place.environment_id,
+        object_id=instance.id,
+        name=instance.name,
+        **details,
+    )
+    if not wait:
+        _tell_started(built, instance, task, as_json=as_json)
+        return
+    ended = follow(built, task)
+    after = _now(visit, instance)
+    if after is None and ended.status == "SUCCESS":
+        terminal.deleted(instance.id, instance.name, as_json=as_json)
+        return
+    if as_json:
+        terminal.json(after or instance)
+    if ended.status == "FAILED":
+        terminal.say(f"isobay: {ended.message}")
+        raise typer.Exit(1)
+    if not as_json:
+        _tell(after or instance)
+
+
+def _tell_started(built: Isobay, instance: Instance, task: Task, *, as_json: bool) -> None:
+    if as_json:
+        terminal.json({"taskId": task.id, "taskStatus": task.status, "data": instance})
+    else:
+        terminal.line(instance.id, instance.name, task.id)
+    tell_left(built, task)
+
+
+def _now(visit: Visit, instance: Instance) -> Instance | None:
+    try:
+        return visit.engine.instances.get(visit.place, instance.id)
+    except NotFoundError:
+        return None
+
+
+def _tell(instance: Instance) -> None:
+    if terminal.is_terminal():
+        terminal.line(f"{instance.name} is {instance.state}  {instance.id}")
+    else:
+        terminal.line(instance.id, instance.name, instance.state)
+    if instance.state_message:
+        terminal.say(instance.state_message)
