@@ -19,9 +19,14 @@ from isobay.engines.interface import Engine
 from isobay.engines.local import (
     KIND,
     Adder,
+    Connect,
+    Hosts,
     Importer,
     Imports,
+    InstanceTools,
+    InstanceWorker,
     LocalEngine,
+    LocalInstances,
     OsTypes,
     Quota,
     Sharing,
@@ -29,14 +34,18 @@ from isobay.engines.local import (
     Tools,
     Uploads,
     UploadTools,
+    Watching,
+    parse_hosts,
 )
 from isobay.errors import SettingsError
+from isobay.hypervisor import Hypervisor
+from isobay.hypervisor.opening import open_hypervisor
 from isobay.inspection import RulesShelf
 from isobay.inspection.doctor import Doctor
 from isobay.objects import DiskObjects
 from isobay.osdetect import Rules
 from isobay.settings import Settings
-from isobay.tasks import Runner, open_delivery
+from isobay.tasks import Handler, Runner, open_delivery
 from isobay.transfer.fetching import Patience
 from isobay.transfer.guard import AddressGuard
 from isobay.transfer.network import Network
@@ -68,6 +77,7 @@ class Isobay(Struct, frozen=True):
     adder: Adder
     runner: Runner
     tending: Tending
+    watching: Watching
     door: Door
     environments: Environments
     connections: Connections
@@ -86,9 +96,10 @@ class Isobay(Struct, frozen=True):
         return self.objects.sweep(is_needed)
 
 
-def build(settings: Settings) -> Isobay:
+def build(settings: Settings, connect: Connect | None = None) -> Isobay:
     """Build everything for these settings, furnishing an empty catalogue.
 
+    ``connect`` makes the hypervisor of a connection URI, on libvirt unless it is given.
     Raises SettingsError, StorageError or UnavailableError with what to do about it.
     """
     _make(settings.data_dir)
@@ -105,11 +116,42 @@ def build(settings: Settings) -> Isobay:
     sending = UploadTools(
         catalog, objects, rules, os_types, quota, settings.max_iso_bytes, timedelta(hours=settings.upload_hours)
     )
+    hosting = _hosting(settings, catalog, objects, connect)
+    instances = LocalInstances(hosting, rules, delivery)
     engines: dict[str, Engine] = {
-        "local": LocalEngine(catalog, objects, os_types, imports, Uploads(sending), quota, doctor)
+        "local": LocalEngine(catalog, objects, os_types, imports, Uploads(sending), quota, doctor, instances)
     }
     door = Door(catalog, engines)
-    tools = Tools(
+    importer = Importer(catalog, imports, _tools(settings, catalog, objects, rules, os_types, network, quota))
+    handlers: dict[str, Handler] = {KIND: importer, **InstanceWorker(hosting).handlers}
+    return Isobay(
+        settings=settings,
+        catalog=catalog,
+        objects=objects,
+        rules=rules,
+        adder=Adder(catalog, objects, rules, os_types, settings.max_iso_bytes),
+        runner=Runner(catalog, delivery, handlers, settings.tasks_at_once),
+        tending=Tending(sending),
+        watching=Watching(hosting, delivery),
+        door=door,
+        environments=Environments(catalog, door),
+        connections=Connections(catalog, door, engines),
+        keys=KeyRing(catalog, door),
+        records=Records(catalog),
+        first_key=furnish(catalog, settings.admin_key),
+    )
+
+
+def _tools(
+    settings: Settings,
+    catalog: Catalog,
+    objects: DiskObjects,
+    rules: RulesShelf,
+    os_types: OsTypes,
+    network: Network,
+    quota: Quota,
+) -> Tools:
+    return Tools(
         objects=objects,
         catalog=catalog,
         rules=rules,
@@ -120,20 +162,21 @@ def build(settings: Settings) -> Isobay:
         limit=settings.max_iso_bytes,
         signing_keys=settings.signing_keys,
     )
-    return Isobay(
-        settings=settings,
+
+
+def _hosting(settings: Settings, catalog: Catalog, objects: DiskObjects, connect: Connect | None) -> InstanceTools:
+    with catalog.reading() as tx:
+        installation = catalog.instances.installation(tx)
+
+    def connect_libvirt(uri: str) -> Hypervisor:
+        return open_hypervisor(uri, installation, settings.data_dir)
+
+    return InstanceTools(
         catalog=catalog,
         objects=objects,
-        rules=rules,
-        adder=Adder(catalog, objects, rules, os_types, settings.max_iso_bytes),
-        runner=Runner(catalog, delivery, {KIND: Importer(catalog, imports, tools)}, settings.tasks_at_once),
-        tending=Tending(sending),
-        door=door,
-        environments=Environments(catalog, door),
-        connections=Connections(catalog, door, engines),
-        keys=KeyRing(catalog, door),
-        records=Records(catalog),
-        first_key=furnish(catalog, settings.admin_key),
+        hosts=Hosts(parse_hosts(settings.libvirt), connect or connect_libvirt),
+        most=settings.environment_instances,
+        stop_seconds=settings.instance_stop_seconds,
     )
 
 

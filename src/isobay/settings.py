@@ -73,6 +73,19 @@ class Settings(Struct, kw_only=True, frozen=True):
     environment_isos: Annotated[
         int, Meta(ge=0, description="How many ISOs an environment may hold; 0 is no limit.")
     ] = 0
+    environment_instances: Annotated[
+        int, Meta(ge=1, le=10_000, description="How many instances an environment may have, destroyed ones too.")
+    ] = 1000
+    libvirt: Annotated[
+        str,
+        Meta(
+            description="Where instances run: a libvirt URI for all zones, one for each as zone1=URI,zone2=URI, or off."
+        ),
+    ] = "qemu:///system"
+    instance_stop_seconds: Annotated[
+        int,
+        Meta(ge=1, le=3600, description="How long an instance may take to stop when its power button is pressed."),
+    ] = 60
     tasks_at_once: Annotated[
         int,
         Meta(

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, true, update
 
 from isobay.catalog.tables import installation, instance_isos, instances, isos, tasks
+from isobay.model.instance import InstanceFirmware, InstanceNetwork
 
 _SELECT = (
     select(
@@ -42,7 +43,8 @@ class InstanceRecord(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     ``owner`` is the key (its id) that made it. ``image_id`` and ``image_name`` are those of the ISO that it was made
     from, as it was then. ``disk`` is what the host calls its disk, empty as long as it was not made. ``ejects``: the
-    first drive is to be emptied at the guest's first reboot. ``problem`` says why it was not made.
+    first drive is to be emptied at the guest's first reboot. ``rests``: it was asked to stop, and is not to go on by
+    itself. ``problem`` says why it was not made.
     """
 
     name: str
@@ -51,8 +53,8 @@ class InstanceRecord(Struct, kw_only=True, frozen=True, omit_defaults=True):
     memory_mb: int
     disk_gb: int
     architecture: str
-    firmware: str
-    network: str
+    firmware: InstanceFirmware
+    network: InstanceNetwork
     mac: str
     offering_id: str
     image_id: str
@@ -60,6 +62,7 @@ class InstanceRecord(Struct, kw_only=True, frozen=True, omit_defaults=True):
     created: str
     updated: str
     ejects: bool = False
+    rests: bool = False
     disk: str = ""
     destroyed: str = ""
     problem: str = ""
@@ -127,9 +130,9 @@ class Instances:
         """The instances of an environment, oldest first."""
         return _found(tx, instances.c.environment_id == environment_id)
 
-    def of_zone(self, tx: Connection, zone_id: str) -> list[KeptInstance]:
-        """The instances of a zone, oldest first."""
-        return _found(tx, instances.c.zone_id == zone_id)
+    def all(self, tx: Connection) -> list[KeptInstance]:
+        """The instances of all environments, oldest first."""
+        return _found(tx, true())
 
     def count(self, tx: Connection, environment_id: str) -> int:
         """How many an environment has."""

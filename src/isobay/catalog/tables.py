@@ -244,7 +244,6 @@ instances = Table(
     Column("task_id", Id, nullable=False),
     Column("record", Text, nullable=False),
     Index("ix_instances_environment_seq", "environment_id", "seq"),
-    Index("ix_instances_zone_id", "zone_id"),
     sqlite_autoincrement=True,
 )
 

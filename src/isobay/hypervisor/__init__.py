@@ -1,6 +1,7 @@
 """Where guests run."""
 
 from isobay.hypervisor.interface import (
+    SLOTS,
     Architecture,
     Change,
     Drive,
@@ -15,6 +16,7 @@ from isobay.hypervisor.interface import (
 )
 
 __all__ = [
+    "SLOTS",
     "Architecture",
     "Change",
     "Drive",

@@ -12,6 +12,7 @@ from isobay.model.requests import Text
 
 InstanceState = Literal["Running", "Stopped", "Starting", "Stopping", "Error", "Destroyed"]
 InstanceFirmware = Literal["bios", "uefi", "uefi-secure"]
+InstanceNetwork = Literal["none", "user", "default"]
 MAX_ISOS = 4
 MAX_CPUS = 64
 MIN_MEMORY_MB, MAX_MEMORY_MB = 64, 1 << 20

@@ -5,6 +5,11 @@ from isobay.engines.local.engine import LocalEngine
 from isobay.engines.local.import_attempt import Tools
 from isobay.engines.local.importer import Importer
 from isobay.engines.local.importing import KIND, Imports
+from isobay.engines.local.instance_hosts import Connect, Hosts, parse_hosts
+from isobay.engines.local.instance_record import InstanceTools
+from isobay.engines.local.instance_watching import Watching
+from isobay.engines.local.instance_work import InstanceWorker
+from isobay.engines.local.instances import LocalInstances
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.quota import Quota
 from isobay.engines.local.sharing import Sharing
@@ -15,9 +20,14 @@ from isobay.engines.local.uploading import Uploads
 __all__ = [
     "KIND",
     "Adder",
+    "Connect",
+    "Hosts",
     "Importer",
     "Imports",
+    "InstanceTools",
+    "InstanceWorker",
     "LocalEngine",
+    "LocalInstances",
     "OsTypes",
     "Quota",
     "Sharing",
@@ -25,4 +35,6 @@ __all__ = [
     "Tools",
     "UploadTools",
     "Uploads",
+    "Watching",
+    "parse_hosts",
 ]

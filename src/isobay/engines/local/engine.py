@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from isobay.catalog import Catalog, Place, Transaction
+from isobay.catalog.instances import IsoUse
 from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
 from isobay.engines.instances import Instances
@@ -23,6 +24,7 @@ from isobay.engines.opened import Opened
 from isobay.errors import (
     CancelledError,
     ForbiddenError,
+    InUseError,
     InvalidFieldsError,
     QuotaError,
     StorageError,
@@ -51,11 +53,11 @@ from isobay.objects import Objects
 from isobay.telemetry import logs
 from isobay.transfer.checksums import Checksum
 
+MOST_NAMED = 20
+
 
 class LocalEngine:
     """``Engine`` over the catalogue and the objects on disk."""
-
-    instances: Instances
 
     def __init__(
         self,
@@ -66,7 +68,9 @@ class LocalEngine:
         uploads: Uploads,
         quota: Quota,
         doctor: Doctor,
+        instances: Instances,
     ) -> None:
+        self.instances = instances
         self._catalog = catalog
         self._objects = objects
         self._downloads = Downloads(catalog, objects)
@@ -173,6 +177,7 @@ class LocalEngine:
                 bytes_total=kept.iso.size,
                 result={"id": iso_id, "name": kept.iso.name},
             )
+            _check_unused(place, kept.iso, self._catalog.instances.users(tx, iso_id))
             gone = CancelledError(f"The ISO {kept.iso.name!r} was deleted meanwhile.", type="isos", id=iso_id)
             self._catalog.tasks.end_all_of(tx, iso_id, gone.message, gone.told())
             self._catalog.isos.delete(tx, iso_id)
@@ -252,6 +257,24 @@ def _own(place: Place, kept: Kept | None, iso_id: str) -> Kept:
             id=iso_id,
         )
     return kept
+
+
+def _check_unused(place: Place, iso: Iso, uses: Sequence[IsoUse]) -> None:
+    """Raise InUseError where an instance uses an ISO. What others call theirs is not for this environment."""
+    if not uses:
+        return
+    own = [use for use in uses if use.environment_id == place.environment_id]
+    named = [f"the instance {use.name!r} ({use.instance_id})" for use in own[:MOST_NAMED]]
+    if len(own) > MOST_NAMED:
+        named.append(f"{len(own) - MOST_NAMED} more")
+    if len(own) < len(uses):
+        named.append("an instance of another environment")
+    raise InUseError(
+        f"The ISO {iso.name!r} is used by {', '.join(named)}. Detach it there, or purge what uses it.",
+        type="isos",
+        id=iso.id,
+        instances=[{"id": use.instance_id, "name": use.name} for use in own[:MOST_NAMED]],
+    )
 
 
 def _check_readable(iso: Iso, changed: dict[str, Any]) -> None:

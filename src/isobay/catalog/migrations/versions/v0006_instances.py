@@ -32,7 +32,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_instances_environment_seq", "instances", ["environment_id", "seq"])
-    op.create_index("ix_instances_zone_id", "instances", ["zone_id"])
     op.create_table(
         "instance_isos",
         sa.Column("instance_id", ID, nullable=False),
