@@ -1,4 +1,4 @@
-"""What every room's tests may ask for: a fresh database of each kind."""
+"""What every room's tests may ask for: a fresh database of each kind, a libvirt, and an image to boot there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from guests import guest_image
+from hypervisors import Libvirt, libvirt
 from isobay.catalog import open_catalog
 from servers import Postgresql, postgresql
 
@@ -61,3 +63,16 @@ def empty_database_url(backend: str, request: pytest.FixtureRequest, tmp_path: P
     server: Postgresql = request.getfixturevalue("postgresql_server")
     with server.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def libvirt_server() -> Iterator[Libvirt]:
+    """Run a libvirt of our own for the session."""
+    with libvirt() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def guest_iso(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the image whose guest says what it sees."""
+    return guest_image(tmp_path_factory.mktemp("guest") / "guest.iso")

@@ -6,15 +6,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import Event
+from time import monotonic
+from typing import Any
+from xml.etree.ElementTree import Element, fromstring
 
 from libvirt_namespace import COVERED
 from servers import leave_out
 
 PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "unshare")
+PATIENCE_SECONDS = 120  # guests are emulated, on machines with other work
+LOOK_SECONDS = 0.05
 QEMU_CONF = 'cgroup_controllers = []\nsecurity_driver = "none"\n'
 LIBVIRTD_CONF = 'auth_unix_rw = "none"\nunix_sock_rw_perms = "0777"\nunix_sock_group = "root"\n'
 
@@ -41,6 +47,36 @@ class Libvirt:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def domain(self, guest_id: str) -> Element:
+        """The description of a domain."""
+        return fromstring(self.virsh("dumpxml", guest_id))  # noqa: S314 -- written by libvirt
+
+    def data_dir(self) -> Path:
+        """A new directory for an isobay, which the account of guests can get to."""
+        directory = Path(mkdtemp(prefix="data-", dir=self.directory))
+        directory.chmod(0o750)
+        return directory
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until something holds that nobody tells."""
+    deadline = monotonic() + seconds
+    while not holds():
+        assert monotonic() < deadline, f"It took more than {seconds} seconds: {what}"
+        Event().wait(LOOK_SECONDS)
+
+
+def says(log: Path, text: str, times: int = 1) -> None:
+    """Wait until a guest has said something on its serial line so many times."""
+
+    def said() -> str:
+        return log.read_bytes().decode(errors="replace") if log.exists() else ""
+
+    try:
+        until(lambda: said().count(text) >= times, f"the guest says {text!r}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; it said {said()[-2000:]!r}") from None
 
 
 @contextmanager

@@ -80,6 +80,8 @@ class MemoryHypervisor:
         """Start it; nothing where it runs."""
         with self._answering():
             domain = self._domain(guest_id)
+            if domain.shown.disk and domain.shown.disk not in self._disks:
+                raise HypervisorError(f"There is no disk {domain.shown.disk} on the host in memory.")
             domain.running = domain.running or domain.defined
             domain.stopped_itself = False
         self._tell(guest_id)
@@ -213,8 +215,6 @@ class MemoryHypervisor:
             raise HypervisorError(f"The host in memory does not run {guest.architecture} with {guest.firmware}.")
         if guest.network == "default" and "default" not in self._host.networks:
             raise HypervisorError("The host in memory has no network default.")
-        if guest.disk and guest.disk not in self._disks:
-            raise HypervisorError(f"There is no disk {guest.disk} on the host in memory.")
 
     def _domain(self, guest_id: str) -> _Domain:
         if guest_id not in self._domains:

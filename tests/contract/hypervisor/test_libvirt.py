@@ -1,0 +1,196 @@
+"""What holds of a libvirt alone: others use it too, it comes and goes, and its guests run as another account."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from queue import Queue
+from uuid import uuid4
+
+import msgspec
+import pytest
+from new_guest import new_guest
+
+from hypervisors import Libvirt, until
+from isobay.errors import HypervisorError, NotFoundError, UnavailableError
+from isobay.hypervisor import Change, Drive, Hypervisor
+from isobay.hypervisor.opening import open_hypervisor
+
+TELLING_SECONDS = 30
+STRANGER = (
+    "<domain type='qemu'><name>{name}</name><uuid>{id}</uuid><metadata>{metadata}</metadata><memory>65536</memory>"
+)
+STRANGER += "<os><type arch='x86_64'>hvm</type></os></domain>"
+MARK = "<i:guest xmlns:i='urn:isobay:domain:1' installation='{installation}' instance='{instance}'/>"
+
+
+def test_what_virsh_changes_is_shown(real: Hypervisor, libvirt_server: Libvirt, new_image: Callable[[str], Path]):
+    """Whatever somebody does by virsh to a guest of ours, it is shown as it is then."""
+    guest = new_guest(real, new_image("one"))
+    real.define(guest)
+    one, domain = new_image("another"), guest.id
+    libvirt_server.virsh("start", domain)
+    assert real.all()[guest.id].power == "Running"
+    libvirt_server.virsh("change-media", domain, "hdb", str(one), "--insert", "--live", "--config")
+    assert real.all()[guest.id].drives[1] == Drive(1, one)
+    libvirt_server.virsh("change-media", domain, "hdb", "--eject", "--live", "--config", "--force")
+    assert real.all()[guest.id].drives[1] == Drive(1, None)
+    libvirt_server.virsh("suspend", domain)
+    assert real.all()[guest.id].power == "Stopped"
+    real.start(guest.id)
+    assert real.all()[guest.id].power == "Running"
+    libvirt_server.virsh("destroy", domain)
+    assert real.all()[guest.id].power == "Stopped"
+    libvirt_server.virsh("setmaxmem", domain, "96M", "--config")
+    libvirt_server.virsh("setmem", domain, "64M", "--config")
+    assert real.all()[guest.id].memory_mb == 64
+    libvirt_server.virsh("undefine", domain)
+    assert real.all() == {}
+    real.remove(guest.id)
+    assert not Path(guest.disk).exists()
+
+
+@pytest.mark.parametrize("mark", ["", MARK, MARK.replace("{installation}", "other")], ids=["none", "copied", "other"])
+def test_other_domains_are_left_alone(libvirt_server: Libvirt, data_dir: Path, tmp_path: Path, mark: str):
+    """A domain without our mark, with that of another guest, or of another isobay is neither seen nor touched."""
+    ours = open_hypervisor(libvirt_server.uri, "ours", data_dir)
+    guest_id, copied = str(uuid4()), str(uuid4())
+    instance = guest_id if "other" in mark else copied
+    metadata = mark.format(installation="ours", instance=instance)
+    description = tmp_path / "domain.xml"
+    description.write_text(STRANGER.format(name=f"isobay-{guest_id}", id=guest_id, metadata=metadata))
+    libvirt_server.virsh("define", str(description))
+    assert ours.get(guest_id) is None
+    assert guest_id not in ours.all()
+    with pytest.raises(NotFoundError):
+        ours.start(guest_id)
+    guest = msgspec.structs.replace(new_guest(ours), id=guest_id)
+    with pytest.raises(HypervisorError, match="not of this isobay"):
+        ours.define(guest)
+    ours.remove(guest_id)
+    assert libvirt_server.domain(guest_id).findtext("memory") == "65536"
+    libvirt_server.virsh("undefine", guest_id)
+
+
+def test_a_domain_says_whose_it_is(real: Hypervisor, libvirt_server: Libvirt, new_image: Callable[[str], Path]):
+    """A domain names its instance, environment and owner; formats are fixed, images are read-only, VNC is local."""
+    guest = new_guest(real, new_image("one"), name="a <name>\n& more", owner='"who"')
+    real.define(guest)
+    domain = libvirt_server.domain(guest.id)
+    mark = domain.find("metadata/{urn:isobay:domain:1}guest")
+    assert mark is not None
+    assert [mark.get(name) for name in ("instance", "environment", "owner")] == [
+        guest.id,
+        guest.environment_id,
+        '"who"',
+    ]
+    assert domain.findtext("title") == "a <name> & more"
+    for disk in domain.iterfind("devices/disk"):
+        is_drive = disk.get("device") == "cdrom"
+        driver = disk.find("driver")
+        assert driver is not None
+        assert driver.get("type") == ("raw" if is_drive else "qcow2")
+        assert (disk.find("readonly") is not None) == is_drive
+    listeners = [listen.get("address") for listen in domain.iterfind("devices/graphics/listen")]
+    assert listeners == ["127.0.0.1"]
+    assert domain.find("devices/interface") is None
+
+
+def test_guests_outlive_a_libvirt_that_dies(real: Hypervisor, libvirt_server: Libvirt):
+    """A libvirt that is killed and started anew is reached by itself, with its guests, and tells of them again."""
+    guest = new_guest(real)
+    real.define(guest)
+    real.start(guest.id)
+    told: Queue[Change] = Queue()
+    end = real.watch(told.put)
+    libvirt_server.order("SIGKILL")
+    try:
+        with pytest.raises(UnavailableError, match="start libvirtd"):
+            real.all()
+    finally:
+        libvirt_server.order("start")
+    assert real.all()[guest.id].power == "Running"
+    while not told.empty():
+        told.get()
+
+    def tells() -> bool:
+        real.stop(guest.id, force=True)
+        real.start(guest.id)
+        return not told.empty()
+
+    until(tells, "it is registered again, which takes a few seconds")
+    assert told.get(timeout=TELLING_SECONDS) == Change(guest.id)
+    end()
+
+
+def test_a_libvirt_that_hangs_is_not_waited_for(
+    real: Hypervisor, libvirt_server: Libvirt, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A libvirt that takes connections and answers nothing is given up, whether or not it answered before."""
+    monkeypatch.setattr("isobay.hypervisor.connection.OPEN_SECONDS", 1)
+    monkeypatch.setattr("isobay.hypervisor.connection.KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr("isobay.hypervisor.connection.KEEPALIVE_COUNT", 1)
+    assert real.all() == {}
+    libvirt_server.order("SIGSTOP")
+    try:
+        for hypervisor in (real, open_hypervisor(libvirt_server.uri, str(uuid4()), data_dir)):
+            with pytest.raises(UnavailableError, match="does not answer"):
+                hypervisor.all()
+    finally:
+        libvirt_server.order("SIGCONT")
+    assert real.all() == {}
+
+
+def test_without_a_libvirt_the_advice_is_told(data_dir: Path, tmp_path: Path):
+    """Where nobody listens, the refusal says what to install and what to start."""
+    away = open_hypervisor(f"qemu+unix:///system?socket={tmp_path}/none", str(uuid4()), data_dir)
+    with pytest.raises(UnavailableError, match="install libvirt-daemon-system"):
+        away.host()
+
+
+def test_without_its_library_the_advice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where libvirt's Python library is not installed, everything is refused, with what to install."""
+    monkeypatch.delitem(sys.modules, "isobay.hypervisor.libvirt", raising=False)
+    monkeypatch.setitem(sys.modules, "libvirt", None)
+    missing = open_hypervisor("qemu:///system", str(uuid4()), tmp_path)
+    with pytest.raises(UnavailableError, match="uv sync --extra libvirt"):
+        missing.all()
+
+
+def test_networks_must_run(real: Hypervisor):
+    """A guest for a network that the host does not run is refused, with how to start it."""
+    with pytest.raises(HypervisorError, match="virsh net-start default"):
+        real.define(new_guest(real, network="default"))
+
+
+def test_a_proof_of_kvm_is_kept(real: Hypervisor, libvirt_server: Libvirt, data_dir: Path):
+    """What was found out of KVM is believed until the host boots again, or QEMU is another."""
+    first = real.host()
+    proof = data_dir / "kvm-proof"
+    if not proof.exists():
+        assert not any(architecture.accelerated for architecture in first.architectures)
+        return
+    about, _, result = proof.read_text().rpartition(" ")
+    opposite = {"runs": "hangs", "hangs": "runs"}[result]
+
+    def accelerates() -> bool:
+        host = open_hypervisor(libvirt_server.uri, str(uuid4()), data_dir).host()
+        return next(found.accelerated for found in host.architectures if found.name == "x86_64")
+
+    proof.write_text(f"{about} {opposite}")
+    assert accelerates() == (opposite == "runs")
+    proof.write_text(f"of another boot {opposite}")
+    assert accelerates() == (result == "runs")
+    assert proof.read_text() == f"{about} {result}"
+
+
+def test_images_elsewhere_are_refused(data_dir: Path, tmp_path: Path, libvirt_server: Libvirt):
+    """An image behind a directory that is closed to the account of guests is refused, with how to open it."""
+    real = open_hypervisor(libvirt_server.uri, str(uuid4()), data_dir)
+    closed = tmp_path / "closed.iso"
+    closed.touch()
+    with pytest.raises(HypervisorError, match=r"sudo setfacl -m u:\d+:x /"):
+        real.define(new_guest(real, closed))
+    with pytest.raises(HypervisorError, match="No such file"):
+        real.define(new_guest(real, data_dir / "none.iso"))
