@@ -9,6 +9,10 @@ export UV_SYSTEM_CERTS ?= 1
 endif
 UV = $(shell scripts/find-uv)
 
+# libvirt's Python library is compiled against the system's libvirt, where that is there; the rest works without it.
+sync = (pkg-config --exists libvirt 2>/dev/null && $(UV) sync $(UV_OPTIONS) $(1) --extra libvirt) \
+	|| $(UV) sync $(UV_OPTIONS) $(1)
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench fuzz setup setup-tests
 
@@ -19,8 +23,9 @@ run: setup ## Set everything up and serve on 127.0.0.1:8080 (ISOBAY_… variable
 	@scripts/packages run
 	@exec .venv/bin/isobay serve
 
-test: setup-tests ## Set up what the tests need and run them
+test: ## Set up what the tests need and run them
 	@scripts/packages test
+	@$(MAKE) --no-print-directory setup-tests
 	@ISOBAY_DATA_DIR= .venv/bin/pytest --numprocesses $(or $(JOBS),2) --dist loadfile $(TESTS)
 
 check: setup-tests ## Lint, check the types and the rules between rooms
@@ -29,19 +34,20 @@ check: setup-tests ## Lint, check the types and the rules between rooms
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-bench: setup-tests ## Measure against peers and floors; several minutes
+bench: ## Measure against peers and floors; several minutes
 	@scripts/packages bench
-	@for workload in inspection lists imports; do .venv/bin/python bench/$$workload.py || exit 1; done
+	@$(MAKE) --no-print-directory setup-tests
+	@for workload in inspection lists imports instances; do .venv/bin/python bench/$$workload.py || exit 1; done
 
 fuzz: setup-tests ## Fuzz the image reader for longer (COUNT=1000000 SEED=1)
 	@.venv/bin/python -m tests.fuzz.run --count $(or $(COUNT),1000000) --seed $(or $(SEED),1) --time
 
 setup: # A virtual environment with what isobay needs to run
 	@scripts/install-uv
-	@$(UV) sync $(UV_OPTIONS) --no-dev --inexact
+	@$(call sync,--no-dev --inexact)
 	@.venv/bin/python -m compileall -q src
 
 setup-tests: # The same with what the tests and checks need
 	@scripts/install-uv
-	@$(UV) sync $(UV_OPTIONS)
+	@$(call sync,)
 	@.venv/bin/python -m compileall -q src
