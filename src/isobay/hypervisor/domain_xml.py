@@ -94,7 +94,7 @@ def drive_element(slot: int, bus: str, image: Path | None, *, labels: bool) -> E
     drive = Element("disk", type="file", device="cdrom")
     SubElement(drive, "driver", name="qemu", type="raw")
     if image:
-        source = SubElement(drive, "source", file=str(image))
+        source = SubElement(drive, "source", file=str(image.absolute()))
         if labels:
             SubElement(source, "seclabel", model="dac", relabel="no")
     SubElement(drive, "target", dev=_target(slot, bus), bus=bus)

@@ -251,7 +251,7 @@ class LibvirtHypervisor:
         self._check_here("Images")
         account = read_account(opened)
         if account:
-            admit(image, self._data_dir, account)
+            admit(image.resolve(), self._data_dir, account)
 
     def _check_here(self, what: str) -> None:
         if not self._is_here:
