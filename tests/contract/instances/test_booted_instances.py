@@ -98,7 +98,7 @@ def test_an_instance_boots_and_sees_its_isos(real: Real, libvirt_server: Libvirt
 
 
 def test_the_iso_is_ejected_at_the_first_reboot(real: Real, tmp_path: Path):
-    """The installer's first reboot leaves the tray empty, and the instance goes on; beside it, another boots by UEFI."""
+    """The installer's first reboot leaves the tray empty, and the instance goes on; another boots by UEFI."""
     boots = real.service.add(guest_image(tmp_path / "reboots.iso", "reboot"), "reboots")
     instance = real.new(boots, firmware="bios", ejectAfterInstall=True)
     by_uefi = real.new(boots, name="by UEFI", firmware="uefi")
