@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,9 +71,11 @@ def environment(**options: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(data_dir: Path, *arguments: str, **options: str) -> Iterator[Service]:
+def serving(
+    data_dir: Path, *arguments: str, program: Sequence[str] = ("-m", "isobay", "serve"), **options: str
+) -> Iterator[Service]:
     """Run ``isobay serve`` until the end of the block."""
-    command = [sys.executable, "-m", "isobay", "serve", "--port", "0", "--data-dir", str(data_dir), *arguments]
+    command = [sys.executable, *program, *arguments, "--port", "0", "--data-dir", str(data_dir)]
     process = subprocess.Popen(
         command, env=environment(**{"ISOBAY_ADMIN_KEY": KEY, **options}), stdout=subprocess.PIPE, text=True, bufsize=1
     )
