@@ -14,8 +14,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from hosted import hosted
 from isobay.http.application import ENDPOINTS
-from service import Service, serving
+from service import Service
 
 RIGHTS = {
     "viewer": {"read"},
@@ -53,32 +54,31 @@ UPLOADS = {
     "get_upload": Row("GET", "", "write", 200),
     "delete_upload": Row("DELETE", "", "write", 204),
 }
+# Nobody works on tasks in this world: what an instance waits for, its being made, goes on for ever.
 INSTANCES = {
     "get_instance": Row("GET", "", "read", 200),
-    "get_screenshot": Row("GET", "/screenshot", "read", 200),
+    "get_screenshot": Row("GET", "/screenshot", "read", 409),
     "edit_instance": Row("PUT", "", "write", 200, {"name": "edited"}),
     "start_instance": Row("POST", "?operation=start", "write", 409),
-    "stop_instance": Row("POST", "?operation=stop", "write", 200),
-    "reboot_instance": Row("POST", "?operation=reboot", "write", 200),
-    "attach_iso": Row("POST", "?operation=attachIso", "write", 404, {"isoId": "none"}),
-    "detach_iso": Row("POST", "?operation=detachIso", "write", 200),
+    "stop_instance": Row("POST", "?operation=stop", "write", 409),
+    "reboot_instance": Row("POST", "?operation=reboot", "write", 409),
+    "attach_iso": Row("POST", "?operation=attachIso", "write", 409, {"isoId": "none"}),
+    "detach_iso": Row("POST", "?operation=detachIso", "write", 409),
     "recover_instance": Row("POST", "?operation=recover", "write", 409),
     "purge_instance": Row("POST", "?operation=purge", "write", 409),
-    "get_console_ticket": Row("POST", "?operation=getConsole", "write", 200),
-    "destroy_instance": Row("DELETE", "", "write", 200),
-}
-AMONG_INSTANCES = {
-    "list_instances": Row("GET", "/instances", "read", 200),
-    "create_instance": Row("POST", "/instances", "write", 400, {}),
-    "attach_to_instance": Row("POST", "/isos/none?operation=attach", "write", 404, {"instanceId": "none"}),
-    "list_compute_offerings": Row("GET", "/computeofferings", "read", 200),
-    "get_compute_offering": Row("GET", "/computeofferings/none", "read", 404),
+    "get_console_ticket": Row("POST", "?operation=getConsole", "write", 409),
+    "destroy_instance": Row("DELETE", "", "write", 409),
 }
 INSIDE = {
     "list_isos": Row("GET", "/isos", "read", 200),
     "import_iso": Row("POST", "/isos", "write", 200, NEW),
     "inspect_url": Row("POST", "/isos?operation=inspectUrl", "write", 400, {"url": "no url"}),
     "start_upload": Row("POST", "/uploads", "write", 201),
+    "list_instances": Row("GET", "/instances", "read", 200),
+    "create_instance": Row("POST", "/instances", "write", 400, {}),
+    "attach_to_instance": Row("POST", "/isos/none?operation=attach", "write", 404, {"instanceId": "none"}),
+    "list_compute_offerings": Row("GET", "/computeofferings", "read", 200),
+    "get_compute_offering": Row("GET", "/computeofferings/none", "read", 404),
     "list_zones": Row("GET", "/zones", "read", 200),
     "get_zone": Row("GET", "/zones/none", "read", 404),
     "list_os_types": Row("GET", "/ostypes", "read", 200),
@@ -107,7 +107,7 @@ ALL = {
     "create_key": Row("POST", "/api_keys", "manage", 400, {}),
     "list_activity": Row("GET", "/activity_log", "read", 200),
 }
-TABLES = (ISOS, INSTANCES, AMONG_INSTANCES, UPLOADS, INSIDE, ENVIRONMENTS, TASKS, KEYS, ALL)
+TABLES = (ISOS, INSTANCES, UPLOADS, INSIDE, ENVIRONMENTS, TASKS, KEYS, ALL)
 
 
 class World:
@@ -126,6 +126,7 @@ class World:
         self.isos["public"] = self.new_iso("foreign", visibility="public")
         self.isos["shared"] = self.new_iso("foreign", visibility="shared", sharedWith=[self.areas["own"]])
         self.isos["missing"] = str(uuid4())
+        self.instances = {whose: self.new_instance(whose) for whose in ("own", "foreign")} | {"missing": str(uuid4())}
         self.tasks = {whose: self.new_task(whose) for whose in ("own", "foreign")} | {"missing": str(uuid4())}
 
     def inside(self, whose: str) -> str:
@@ -138,6 +139,13 @@ class World:
         said = self.service.client().put(f"{self.inside(whose)}/isos/{iso['id']}", json={"extractable": True, **fields})
         assert said.status_code == 200, said.text
         return str(iso["id"])
+
+    def new_instance(self, whose: str) -> str:
+        """Make an instance in an environment; its id."""
+        body = {"name": "subject", "isoId": self.new_iso(whose, bootable=True)}
+        said = self.service.client().post(f"{self.inside(whose)}/instances", json=body)
+        assert said.status_code == 200, said.text
+        return str(said.json()["data"]["id"])
 
     def new_task(self, whose: str) -> str:
         """Make a task of an environment that has ended; its id."""
@@ -164,7 +172,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, small_image: Path) -> Iterator[World]:
     """Give the world, in which nobody works on tasks."""
-    with serving(tmp_path_factory.mktemp("data"), ISOBAY_TASKS_AT_ONCE="0") as running:
+    with hosted(tmp_path_factory.mktemp("data"), ISOBAY_TASKS_AT_ONCE="0") as running:
         yield World(running, small_image)
 
 
@@ -205,6 +213,15 @@ def test_isos(world: World, role: str, name: str, whose: str):
     else:
         expected = 403 if row.right == "write" and whose != "own" else row.status
     assert said.status_code == expected, said.text
+
+
+@_cells(INSTANCES, "own", "foreign", "missing")
+def test_instances(world: World, role: str, name: str, whose: str):
+    """An instance is its environment's."""
+    row = INSTANCES[name]
+    said = world.ask(role, row, f"{world.inside('own')}/instances/{world.instances[whose]}")
+    answer = row.status if whose == "own" else 404
+    assert said.status_code == (answer if row.right in RIGHTS[role] else 403), said.text
 
 
 @_cells(INSIDE, "own", "foreign", "missing")
@@ -277,6 +294,7 @@ def test_foreign_and_missing_answer_the_same_bytes(world: World, role: str):
             assert _same(answers, [names["foreign"], names["missing"]]), (name, [said.text for said in answers])
 
     pair(ISOS, lambda each: f"{world.inside('own')}/isos/{each}", world.isos)
+    pair(INSTANCES, lambda each: f"{world.inside('own')}/instances/{each}", world.instances)
     uploads = {"foreign": world.new_upload("foreign"), "missing": str(uuid4())}
     pair(UPLOADS, lambda each: f"{world.inside('own')}/uploads/{each}", uploads)
     if role != "administrator":
