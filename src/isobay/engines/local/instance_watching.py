@@ -53,14 +53,16 @@ class Watching:
         """Look once."""
         with self._catalog.reading() as tx:
             zones = self._tools.zones(tx).values()
+            are_there = bool(self._catalog.instances.all(tx))
         for uri, zone in {self._tools.hosts.uri(zone): zone for zone in zones}.items():
             try:
                 if uri:
                     self._agree(uri, self._tools.hosts.of(zone))
                     self._away.discard(uri)
             except UnavailableError as error:
-                if uri not in self._away:  # most that have no libvirt never will
-                    logs.write(logging.INFO, "host does not answer", host=uri, reason=error.message)
+                if uri not in self._away:
+                    level = logging.INFO if are_there else logging.DEBUG  # many never have a host for instances
+                    logs.write(level, "host does not answer", host=uri, reason=error.message)
                     self._away.add(uri)
             except IsobayError as error:
                 logs.error("host cannot be looked after", host=uri, reason=error.message)
