@@ -74,13 +74,17 @@ class LibvirtHypervisor:
 
         def work(opened: Any, domain: Any) -> None:
             state, _ = domain.state()
-            if state in (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PMSUSPENDED):
-                domain.resume() if state == libvirt.VIR_DOMAIN_PAUSED else domain.pMWakeup()
-            elif not domain.isActive():
+            if not domain.isActive():
                 # The rights may have gone meanwhile, as with files that come from a backup.
                 for drive in self._seen(domain, {}).drives:
                     self._admit(opened, drive.image)
-                with _unless(domain.isActive):
+            # Who was killed may have begun to start it: then it runs by itself in the end.
+            with _unless(lambda: domain.state()[0] == libvirt.VIR_DOMAIN_RUNNING):
+                if state == libvirt.VIR_DOMAIN_PAUSED:
+                    domain.resume()
+                elif state == libvirt.VIR_DOMAIN_PMSUSPENDED:
+                    domain.pMWakeup()
+                elif not domain.isActive():
                     domain.create()
 
         self._on(guest_id, work)
