@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from isobay.catalog.activities import Activities
+from isobay.catalog.boot_proofs import BootProofs
 from isobay.catalog.connections import Connections
 from isobay.catalog.database import Database, reason_of
 from isobay.catalog.environments import Environments
@@ -35,6 +36,7 @@ class Catalog:
     def __init__(self, database: Database, task_days: int) -> None:
         self._database = database
         self.activities = Activities()
+        self.boot_proofs = BootProofs()
         self.connections = Connections()
         self.environments = Environments()
         self.imports = Imports()

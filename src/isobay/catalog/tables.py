@@ -257,3 +257,13 @@ instance_isos = Table(
     Column("leaving", Boolean, nullable=False),
     Index("ix_instance_isos_iso_id", "iso_id"),
 )
+
+# The ISOs that were booted as a proof, or are to be: those without a task wait for one. ``picture`` is a PNG.
+boot_proofs = Table(
+    "boot_proofs",
+    metadata,
+    Column("iso_id", ForeignKey("isos.id", ondelete="CASCADE"), primary_key=True),
+    Column("task_id", Id, nullable=False),
+    Column("picture", LargeBinary),
+    Index("ix_boot_proofs_task_id", "task_id"),
+)

@@ -14,7 +14,7 @@ from isobay.model.instance import (
     InstanceState,
     NewInstance,
 )
-from isobay.model.iso import Checksums, Iso, IsoEdit, IsoRecord, IsoStatus, Visibility, read_record
+from isobay.model.iso import BootProof, Checksums, Iso, IsoEdit, IsoRecord, IsoStatus, Visibility, read_record
 from isobay.model.iso_file import IsoFile
 from isobay.model.listing import Listing, Page, SortOrder
 from isobay.model.new_iso import NewIso, UrlToInspect
@@ -26,6 +26,7 @@ __all__ = [
     "Activity",
     "ApiKey",
     "AttachedIso",
+    "BootProof",
     "Checksums",
     "ComputeOffering",
     "Connection",

@@ -12,6 +12,7 @@ from isobay.model.environment import EnvironmentName
 IsoStatus = Literal["importing", "uploading", "inspecting", "ready", "failed", "deleting"]
 Visibility = Literal["private", "shared", "public"]
 Checksums = dict[str, str]
+BootResult = Literal["shown", "nothing shown", "failed", "not tried"]
 
 # PostgreSQL refuses index entries over 2,704 bytes, and every character may take four.
 NAME_LENGTH = 255
@@ -24,6 +25,15 @@ Name = Annotated[
 Description = Annotated[
     str, Meta(max_length=DESCRIPTION_LENGTH, pattern=r"^[^\x00]*$", description="The description of the ISO")
 ]
+
+
+class BootProof(Struct, rename="camel", kw_only=True, frozen=True):
+    """What came of booting an ISO in one of its modes: after how many seconds it showed something, or was given up."""
+
+    mode: Annotated[str, Meta(description="bios, uefi, … as in bootModes")]
+    result: Annotated[BootResult, Meta(description="Whether it showed anything that is not the firmware's")]
+    seconds: float = 0.0
+    message: str = ""
 
 
 class Iso(Struct, rename="camel", kw_only=True, frozen=True):
@@ -66,6 +76,9 @@ class Iso(Struct, rename="camel", kw_only=True, frozen=True):
     ] = UNSET
     featured: bool = False
     updated: Annotated[str, Meta(description="RFC 3339, UTC")] = ""
+    boot_proof: Annotated[
+        list[BootProof] | UnsetType, Meta(description="What booting it came to, by mode; missing until it was tried")
+    ] = UNSET
 
 
 IsoRecord = Raw

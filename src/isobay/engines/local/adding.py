@@ -48,6 +48,8 @@ class Adder:
                 zones = self._catalog.connections.zones(tx, place.connection_id)
                 iso = self._iso(report, zones, name, received.sha256)
                 self._catalog.isos.add(tx, place, iso, received.object_id)
+                if iso.bootable:
+                    self._catalog.boot_proofs.await_one(tx, iso.id)
         self._sharing.settle(iso.id)
         return iso
 

@@ -38,6 +38,8 @@ class ArrivalRecord:
         """Say that it is there, whole and checked."""
         self.expect(tx, fields["size"])
         self._change(tx, object_id, ready=True, status="ready", progress=1.0, **fields)
+        if fields["bootable"]:
+            self._catalog.boot_proofs.await_one(tx, self._iso_id)
 
     def failed(self, tx: Transaction, error: IsobayError, size: int) -> None:
         """Say why it did not come. ``size`` bytes of it are kept for another try."""
