@@ -18,6 +18,8 @@ from isobay.catalog import Catalog, open_catalog
 from isobay.engines.interface import Engine
 from isobay.engines.local import (
     KIND,
+    OPERATIONS,
+    PROVE,
     Adder,
     Connect,
     Hosts,
@@ -28,6 +30,9 @@ from isobay.engines.local import (
     LocalEngine,
     LocalInstances,
     OsTypes,
+    ProofPatience,
+    Prover,
+    Proving,
     Quota,
     Sharing,
     Tending,
@@ -45,7 +50,7 @@ from isobay.inspection.doctor import Doctor
 from isobay.objects import DiskObjects
 from isobay.osdetect import Rules
 from isobay.settings import Settings
-from isobay.tasks import Handler, Runner, open_delivery
+from isobay.tasks import Lane, Runner, Runners, open_delivery
 from isobay.transfer.fetching import Patience
 from isobay.transfer.guard import AddressGuard
 from isobay.transfer.network import Network
@@ -64,6 +69,8 @@ UPLOADS = 128
 HOST_THREADS = 8  # what they do waits for the hosts that run guests
 HOST_WAITING = 64
 CONSOLES = 64
+PROOFS_AT_ONCE = 1  # nobody waits for them
+INSTANCES_AT_ONCE = 8  # what is done with them waits for their hosts and their systems
 DOWNLOADS = 256  # each has at most two pieces of 1 MiB in memory
 
 
@@ -75,9 +82,10 @@ class Isobay(Struct, frozen=True):
     objects: DiskObjects
     rules: RulesShelf
     adder: Adder
-    runner: Runner
+    runner: Runners
     tending: Tending
     watching: Watching
+    proving: Proving
     door: Door
     environments: Environments
     connections: Connections
@@ -106,7 +114,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
     network = build_network(settings)
     seal = load_seal(settings.secret_key, settings.data_dir)
     catalog = open_catalog(settings.catalog_url, settings.task_days)
-    delivery = open_delivery(catalog, settings.data_dir)
+    delivery = open_delivery(catalog, settings.data_dir, Lane("", OPERATIONS | {PROVE}, takes_rest=True))
     objects = DiskObjects(settings.objects_dir)
     rules = RulesShelf(settings.rules_dir, settings.cache_dir)
     os_types = OsTypes(rules)
@@ -117,22 +125,30 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
         catalog, objects, rules, os_types, quota, settings.max_iso_bytes, timedelta(hours=settings.upload_hours)
     )
     hosting = _hosting(settings, catalog, objects, connect)
-    instances = LocalInstances(hosting, rules, delivery)
+    instance_delivery = open_delivery(catalog, settings.data_dir, Lane("instances", OPERATIONS))
+    instances = LocalInstances(hosting, rules, instance_delivery)
+    proof_delivery = open_delivery(catalog, settings.data_dir, Lane("proofs", frozenset({PROVE})))
+    proving = Proving(hosting, proof_delivery, settings.boot_proof)
+    prover = Prover(hosting, settings.cache_dir, ProofPatience.of(settings.boot_proof_seconds))
     engines: dict[str, Engine] = {
-        "local": LocalEngine(catalog, objects, os_types, imports, Uploads(sending), quota, doctor, instances)
+        "local": LocalEngine(catalog, objects, os_types, imports, Uploads(sending), quota, doctor, instances, proving)
     }
     door = Door(catalog, engines)
     importer = Importer(catalog, imports, _tools(settings, catalog, objects, rules, os_types, network, quota))
-    handlers: dict[str, Handler] = {KIND: importer, **InstanceWorker(hosting).handlers}
     return Isobay(
         settings=settings,
         catalog=catalog,
         objects=objects,
         rules=rules,
         adder=Adder(catalog, objects, rules, os_types, settings.max_iso_bytes),
-        runner=Runner(catalog, delivery, handlers, settings.tasks_at_once),
+        runner=Runners(
+            Runner(catalog, delivery, {KIND: importer}, settings.tasks_at_once),
+            Runner(catalog, instance_delivery, InstanceWorker(hosting).handlers, INSTANCES_AT_ONCE),
+            Runner(catalog, proof_delivery, {PROVE: prover}, PROOFS_AT_ONCE),
+        ),
         tending=Tending(sending),
-        watching=Watching(hosting, delivery),
+        watching=Watching(hosting, instance_delivery),
+        proving=proving,
         door=door,
         environments=Environments(catalog, door),
         connections=Connections(catalog, door, engines),

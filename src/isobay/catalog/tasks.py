@@ -11,12 +11,23 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from isobay.catalog.tables import tasks
 from isobay.clock import utc_now
 from isobay.model import Task
 
+
+class Lane(Struct, frozen=True):
+    """Tasks that wait for one another and for no others: those of some kinds, or of all kinds but these."""
+
+    name: str
+    kinds: frozenset[str]
+    takes_rest: bool = False
+
+
+EVERY = Lane("", frozenset(), takes_rest=True)
 _PENDING = tasks.c.status == "PENDING"
 
 
@@ -42,9 +53,10 @@ class Tasks:
         rows = tx.execute(statement.order_by(tasks.c.created.desc(), tasks.c.id).limit(limit)).mappings()
         return [_task(row) for row in rows]
 
-    def pending(self, tx: Connection, limit: int, besides: Collection[str] = ()) -> list[str]:
-        """The ids of tasks that have not ended, begun or not, oldest first; without those named ``besides``."""
-        statement = select(tasks.c.id).where(_PENDING, tasks.c.id.not_in(besides))
+    def pending(self, tx: Connection, limit: int, besides: Collection[str] = (), lane: Lane = EVERY) -> list[str]:
+        """The ids of a lane's tasks that have not ended, begun or not, oldest first; without those ``besides``."""
+        kinds = tasks.c.kind.not_in(lane.kinds) if lane.takes_rest else tasks.c.kind.in_(lane.kinds)
+        statement = select(tasks.c.id).where(_PENDING, tasks.c.id.not_in(besides), kinds)
         return list(tx.execute(statement.order_by(tasks.c.created, tasks.c.id).limit(limit)).scalars())
 
     def claim(self, tx: Connection, task_id: str) -> Task | None:

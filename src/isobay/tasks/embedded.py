@@ -1,4 +1,4 @@
-"""Delivery of tasks beside a catalogue in SQLite: one runner for a data directory, woken through a named pipe."""
+"""Delivery of tasks beside a catalogue in SQLite: one runner for a lane of a directory, woken through a named pipe."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from isobay.catalog import Catalog
+from isobay.catalog.tasks import EVERY, Lane
 from isobay.errors import StorageError, UnavailableError
 from isobay.telemetry import logs
 
@@ -28,10 +29,12 @@ class EmbeddedDelivery:
     it sooner.
     """
 
-    def __init__(self, catalog: Catalog, data_dir: Path) -> None:
+    def __init__(self, catalog: Catalog, data_dir: Path, lane: Lane = EVERY) -> None:
+        name = f"worker-{lane.name}" if lane.name else "worker"
         self._catalog = catalog
-        self._lock = data_dir / "worker.lock"
-        self._bell = data_dir / "worker.bell"
+        self._lane = lane
+        self._lock = data_dir / f"{name}.lock"
+        self._bell = data_dir / f"{name}.bell"
 
     def send(self, task_id: str) -> None:  # noqa: ARG002 -- the runner finds the task by looking
         """Let the runner look at once, if one runs."""
@@ -76,7 +79,7 @@ class EmbeddedDelivery:
             return []
         try:
             with self._catalog.reading() as tx:
-                return self._catalog.tasks.pending(tx, limit, running.keys())
+                return self._catalog.tasks.pending(tx, limit, running.keys(), self._lane)
         except UnavailableError as error:
             logs.error("tasks cannot be looked for", reason=error.message)
             return []

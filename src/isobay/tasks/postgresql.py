@@ -15,6 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from isobay.catalog import Catalog
+from isobay.catalog.tasks import EVERY, Lane
 from isobay.errors import UnavailableError
 from isobay.telemetry import logs
 
@@ -41,11 +42,14 @@ class PostgresqlDelivery:
     def __init__(
         self,
         catalog: Catalog,
+        lane: Lane = EVERY,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         lost_seconds: float = LOST_SECONDS,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._catalog = catalog
+        self._lane = lane
+        self._queue = f"{QUEUE}-{lane.name}" if lane.name else QUEUE
         self._heartbeat_seconds = heartbeat_seconds
         self._lost_seconds = lost_seconds
         self._look_seconds = look_seconds
@@ -56,7 +60,7 @@ class PostgresqlDelivery:
 
         try:
             with self._opened() as app:
-                _message(app, task_id).defer(task_id=task_id)
+                self._message(app, task_id).defer(task_id=task_id)
         except AlreadyEnqueued:
             return  # a job of it waits already
         except (ConnectorException, UnavailableError) as error:
@@ -117,7 +121,7 @@ class PostgresqlDelivery:
         async with app.open_async():
             worker = asyncio.create_task(
                 app.run_worker_async(
-                    queues=[QUEUE],
+                    queues=[self._queue],
                     concurrency=at_once,
                     delete_jobs="always",
                     install_signal_handlers=False,
@@ -140,10 +144,10 @@ class PostgresqlDelivery:
         while True:
             await self._let_go(app)
             pending = await asyncio.to_thread(self._pending)
-            sent = {job.lock for job in await app.job_manager.list_jobs_async(queue=QUEUE)}
+            sent = {job.lock for job in await app.job_manager.list_jobs_async(queue=self._queue)}
             for task_id in pending:
                 if task_id not in sent:
-                    await _send(app, task_id)
+                    await self._send(app, task_id)
             await asyncio.sleep(self._look_seconds)
 
     async def _let_go(self, app: App) -> None:
@@ -155,7 +159,9 @@ class PostgresqlDelivery:
         from procrastinate.exceptions import ConnectorException
         from procrastinate.jobs import Status
 
-        for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=self._lost_seconds):
+        for job in await app.job_manager.get_stalled_jobs(
+            queue=self._queue, seconds_since_heartbeat=self._lost_seconds
+        ):
             if job.id is not None:
                 logs.write(logging.INFO, "worker lost; its task goes on", task=job.lock)
                 with suppress(ConnectorException):  # another was quicker; if the database is gone, the next call tells
@@ -163,19 +169,17 @@ class PostgresqlDelivery:
 
     def _pending(self) -> list[str]:
         with self._catalog.reading() as tx:
-            return self._catalog.tasks.pending(tx, LOOKED_AT)
+            return self._catalog.tasks.pending(tx, LOOKED_AT, lane=self._lane)
 
+    def _message(self, app: App, task_id: str) -> JobDeferrer:
+        # One job of a task waits and one is worked on, never two of either.
+        return app.configure_task(JOB, queue=self._queue, lock=task_id, queueing_lock=task_id)
 
-def _message(app: App, task_id: str) -> JobDeferrer:
-    # One job of a task waits and one is worked on, never two of either.
-    return app.configure_task(JOB, queue=QUEUE, lock=task_id, queueing_lock=task_id)
+    async def _send(self, app: App, task_id: str) -> None:
+        from procrastinate.exceptions import AlreadyEnqueued
 
-
-async def _send(app: App, task_id: str) -> None:
-    from procrastinate.exceptions import AlreadyEnqueued
-
-    with suppress(AlreadyEnqueued):
-        await _message(app, task_id).defer_async(task_id=task_id)
+        with suppress(AlreadyEnqueued):
+            await self._message(app, task_id).defer_async(task_id=task_id)
 
 
 def _tell(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event
 
@@ -83,3 +84,23 @@ class Runner:
         handler(work)
         if work.task.status == "PENDING":
             raise RuntimeError(f"the handler of {work.task.kind!r} returned without an end")
+
+
+class Runners:
+    """The runners of all lanes, side by side."""
+
+    def __init__(self, *runners: Runner) -> None:
+        self._runners = runners
+
+    def run(self, stop: Event) -> None:
+        """Work until ``stop`` is set, or one of them cannot go on. Raises UnavailableError."""
+        with ThreadPoolExecutor(len(self._runners)) as threads:
+            running = [threads.submit(each.run, stop) for each in self._runners]
+            for each in running:
+                each.add_done_callback(lambda _each: stop.set())
+        for each in running:
+            each.result()
+
+    def has_worker(self) -> bool:
+        """Whether others are known to work now in all lanes; False also where that cannot be told."""
+        return all(each.has_worker() for each in self._runners)

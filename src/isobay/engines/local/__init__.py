@@ -6,11 +6,14 @@ from isobay.engines.local.import_attempt import Tools
 from isobay.engines.local.importer import Importer
 from isobay.engines.local.importing import KIND, Imports
 from isobay.engines.local.instance_hosts import Connect, Hosts, parse_hosts
-from isobay.engines.local.instance_record import InstanceTools
+from isobay.engines.local.instance_record import OPERATIONS, InstanceTools
 from isobay.engines.local.instance_watching import Watching
 from isobay.engines.local.instance_work import InstanceWorker
 from isobay.engines.local.instances import LocalInstances
 from isobay.engines.local.os_types import OsTypes
+from isobay.engines.local.proving import PROVE, Proving
+from isobay.engines.local.proving_look import Patience as ProofPatience
+from isobay.engines.local.proving_work import Prover
 from isobay.engines.local.quota import Quota
 from isobay.engines.local.sharing import Sharing
 from isobay.engines.local.upload_record import UploadTools
@@ -19,6 +22,8 @@ from isobay.engines.local.uploading import Uploads
 
 __all__ = [
     "KIND",
+    "OPERATIONS",
+    "PROVE",
     "Adder",
     "Connect",
     "Hosts",
@@ -29,6 +34,9 @@ __all__ = [
     "LocalEngine",
     "LocalInstances",
     "OsTypes",
+    "ProofPatience",
+    "Prover",
+    "Proving",
     "Quota",
     "Sharing",
     "Tending",

@@ -29,6 +29,7 @@ EJECT = "instance.eject"
 DESTROY = "instance.destroy"
 RECOVER = "instance.recover"
 PURGE = "instance.purge"
+OPERATIONS = frozenset({CREATE, START, STOP, HALT, REBOOT, ATTACH, DETACH, EJECT, DESTROY, RECOVER, PURGE})
 
 
 class InstanceTools(Struct, frozen=True):
