@@ -86,6 +86,22 @@ class Settings(Struct, kw_only=True, frozen=True):
         int,
         Meta(ge=1, le=3600, description="How long an instance may take to stop when its power button is pressed."),
     ] = 60
+    boot_proof: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(
+            description="Whether ISOs that become ready are booted once as a proof: auto where a host for instances "
+            "answers, on says so in the log where none does."
+        ),
+    ] = "auto"
+    boot_proof_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3600,
+            description="How long an ISO that is booted as a proof may take to show something; twice where its "
+            "processor is emulated.",
+        ),
+    ] = 60
     tasks_at_once: Annotated[
         int,
         Meta(

@@ -47,9 +47,10 @@ def worker(
         Thread(target=_end_in_time, args=(stop, ended), daemon=True).start()
         try:
             # Not in this thread: a signal's handler, which runs here, must find the event free to be set.
-            with ThreadPoolExecutor(3) as threads:
+            with ThreadPoolExecutor(4) as threads:
                 threads.submit(built.tending.run, stop)
                 threads.submit(built.watching.run, stop)
+                threads.submit(built.proving.run, stop)
                 running = threads.submit(built.runner.run, stop)
                 running.add_done_callback(lambda _running: stop.set())
                 # Not one long wait: Python handles a signal that comes just before it only afterwards.

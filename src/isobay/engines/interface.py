@@ -85,6 +85,12 @@ class Engine(Protocol):
     def inspect_url(self, place: Place, url: str, checksum_url: str = "") -> Diagnosis:
         """Say what importing a URL into the place would meet; nothing is kept. Raises InvalidFieldsError for no URL."""
 
+    def prove_iso(self, place: Place, iso_id: str) -> tuple[Iso, Task]:
+        """Boot an ISO of the place's own environment to see what it shows. WrongStateError unless it is bootable."""
+
+    def iso_picture(self, place: Place, iso_id: str) -> bytes:
+        """What an ISO showed when it was booted, as PNG. Raises NotFoundError where there is no picture of it."""
+
     def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:
         """Delete an ISO of the place's own environment."""
 

@@ -22,6 +22,7 @@ from isobay.http import (
     instance_screens,
     instances,
     isos,
+    pictures,
     tasks,
     tus,
     uploads,
@@ -38,6 +39,7 @@ from isobay.pages.api import api_page
 
 ENDPOINTS = [
     *isos.endpoints.all,
+    *pictures.endpoints.all,
     *downloads.endpoints.all,
     *uploads.endpoints.all,
     *instances.endpoints.all,

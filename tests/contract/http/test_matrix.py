@@ -48,6 +48,8 @@ ISOS = {
     "generate_download_url": Row("POST", "?operation=generateDownloadUrl", "read", 200),
     "edit_iso": Row("PUT", "", "write", 200, {"description": "edited"}),
     "retry_iso": Row("POST", "?operation=retry", "write", 409),
+    "prove_iso": Row("POST", "?operation=prove", "write", 409),
+    "get_picture": Row("GET", "/picture", "read", 404),
     "delete_iso": Row("DELETE", "", "write", 200),
 }
 UPLOADS = {

@@ -17,6 +17,7 @@ from isobay.engines.instances import Instances
 from isobay.engines.local.downloading import Downloads, missing
 from isobay.engines.local.importing import Imports
 from isobay.engines.local.os_types import OsTypes
+from isobay.engines.local.proving import Proving
 from isobay.engines.local.quota import Quota
 from isobay.engines.local.upload_receiving import Receiving
 from isobay.engines.local.uploading import Uploads
@@ -69,6 +70,7 @@ class LocalEngine:
         quota: Quota,
         doctor: Doctor,
         instances: Instances,
+        proving: Proving,
     ) -> None:
         self.instances = instances
         self._catalog = catalog
@@ -79,6 +81,7 @@ class LocalEngine:
         self._uploads = uploads
         self._quota = quota
         self._doctor = doctor
+        self._proving = proving
 
     def zones(self, place: Place) -> list[Zone]:
         """The zones of the place's connection."""
@@ -158,6 +161,14 @@ class LocalEngine:
                 full = error.message
         room = self._objects.room()
         return self._doctor.examine(url, checksum_url=checksum_url, room=room, quota_left=left, full=full)
+
+    def prove_iso(self, place: Place, iso_id: str) -> tuple[Iso, Task]:
+        """Boot an ISO to see what it shows. See ``Proving.start``."""
+        return self._proving.start(place, iso_id)
+
+    def iso_picture(self, place: Place, iso_id: str) -> bytes:
+        """What an ISO showed when it was booted."""
+        return self._proving.picture(place, iso_id)
 
     def delete_iso(self, place: Place, identity: Identity, iso_id: str) -> Task:  # noqa: ARG002 -- the seam's
         """Delete an ISO of the place's own environment. The row goes first: a sweep finds bytes, never a row."""
