@@ -110,7 +110,7 @@ def inspect_url(call: Call) -> Reply:
     returns=Iso,
     body=IsoEdit,
     parameters=environment_parameters("iso_id"),
-    errors=ISO_ERRORS,
+    errors=(*ISO_ERRORS, 409),
     activity="iso.edit",
 )
 def edit_iso(call: Call) -> Reply:
