@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,8 +48,6 @@ def run(settings: Settings, build: Callable[[Settings], Isobay]) -> None:
     from uvicorn.supervisors import Multiprocess
 
     from isobay.app import web_application
-    from isobay.http.consoles import MESSAGE_BYTES, PING_SECONDS
-    from isobay.http.protocol import BoundedProtocol, ConsoleProtocol
     from isobay.telemetry.logs import configure
     from isobay.telemetry.metrics import share_between_processes
 
@@ -59,9 +57,9 @@ def run(settings: Settings, build: Callable[[Settings], Isobay]) -> None:
     listening = _listen(settings.host, settings.port)
     built = build(settings)
     built.sweep()
-    if settings.workers > 1:
-        share_between_processes(settings.cache_dir / "metrics")
     several = settings.workers > 1
+    if several:
+        share_between_processes(settings.cache_dir / "metrics")
     config = uvicorn.Config(
         "isobay.app:web" if several else web_application(built),
         factory=several,
@@ -69,14 +67,6 @@ def run(settings: Settings, build: Callable[[Settings], Isobay]) -> None:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http=partial(  # type: ignore[arg-type] # uvicorn calls it, and asks for no class
-            BoundedProtocol, max_head_bytes=settings.max_head_bytes, head_seconds=settings.request_seconds
-        ),
-        ws=ConsoleProtocol,
-        ws_max_size=MESSAGE_BYTES,
-        ws_ping_interval=PING_SECONDS,
-        ws_ping_timeout=PING_SECONDS,
-        ws_per_message_deflate=False,  # VNC compresses itself; and a small message must not become a large one
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -84,6 +74,7 @@ def run(settings: Settings, build: Callable[[Settings], Isobay]) -> None:
         forwarded_allow_ips=proxies,
         lifespan="off",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        **_protocols(settings),
     )
     _greet(built.first_key, listening, settings.data_dir)
     if several:
@@ -95,6 +86,22 @@ def run(settings: Settings, build: Callable[[Settings], Isobay]) -> None:
             Multiprocess(config, sockets=[listening]).run()
         else:
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def _protocols(settings: Settings) -> dict[str, Any]:
+    """What is spoken, and within which bounds."""
+    from isobay.http.consoles import MESSAGE_BYTES, PING_SECONDS
+    from isobay.http.protocol import BoundedProtocol, ConsoleProtocol
+
+    head_bytes, head_seconds = settings.max_head_bytes, settings.request_seconds
+    return {
+        "http": partial(BoundedProtocol, max_head_bytes=head_bytes, head_seconds=head_seconds),
+        "ws": ConsoleProtocol,
+        "ws_max_size": MESSAGE_BYTES,
+        "ws_ping_interval": PING_SECONDS,
+        "ws_ping_timeout": PING_SECONDS,
+        "ws_per_message_deflate": False,  # VNC compresses itself; and a small message must not become a large one
+    }
 
 
 def _proxies(networks: str) -> list[str]:
