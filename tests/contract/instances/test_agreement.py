@@ -83,20 +83,25 @@ def _uses(rack, iso):
 
 
 def test_a_guest_without_a_row_is_taken_away(unattended, bootable):
-    """What an attempt left that was thought dead goes; what has a row, or a task of its own that is pending, stays."""
+    """What an attempt left that was thought dead goes; what has a row, or a task of its own that is pending, stays.
+
+    Its disk stays too: where the catalogue came back from an old backup, it is somebody's.
+    """
     rack = unattended
     iso = rack.shelve(bootable, "system")
     with rack.working():
         kept = rack.make(iso)
     guest = rack.hypervisor.defined(kept.id)
+    stray = guest.id[:-1] + "y"
     proof = Task(id=guest.id[:-1] + "x", kind="iso.prove", status="PENDING", created=kept.created)
     with rack.built.catalog.writing() as tx:
         rack.built.catalog.tasks.add(tx, proof)
     rack.hypervisor.run_once(msgspec.structs.replace(guest, id=proof.id, disk=""))
-    rack.hypervisor.define(msgspec.structs.replace(guest, id=guest.id[:-1] + "y"))
+    rack.hypervisor.define(msgspec.structs.replace(guest, id=stray, disk=rack.hypervisor.make_disk(stray, 1)))
 
     rack.built.watching.tend()
     assert rack.hypervisor.all().keys() == {kept.id, proof.id}
+    assert len(rack.hypervisor.disks()) == 2
 
 
 def test_an_attempt_that_was_thought_dead_leaves_nothing(unattended, bootable, monkeypatch):

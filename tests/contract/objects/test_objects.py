@@ -77,15 +77,26 @@ def test_deleting_is_final_and_may_be_repeated(objects, root, source):
     objects.delete(received.object_id)
     objects.delete(received.object_id)
     assert left(root) == []
-    with pytest.raises(StorageError, match="backup"):
-        objects.open(received.object_id)
+    for ask in (objects.open, objects.path):
+        with pytest.raises(StorageError, match="backup"):
+            ask(received.object_id)
+
+
+def test_an_object_has_a_path(objects, source):
+    """The file that is named holds the bytes and nothing else, wherever it is asked for."""
+    with objects.receive_file(source, LIMIT, silent, anything) as received:
+        pass
+    path = objects.path(received.object_id)
+    assert path.is_absolute()
+    assert path.read_bytes() == source.read_bytes()
 
 
 @pytest.mark.parametrize("object_id", ["../../etc/passwd", "", "x" * 36, "00000000-0000-4000-8000-00000000000/"])
 def test_no_path_is_made_of_what_is_no_id(objects, object_id):
     """Whoever names it."""
-    with pytest.raises(StorageError, match="no id of ours"):
-        objects.open(object_id)
+    for ask in (objects.open, objects.path):
+        with pytest.raises(StorageError, match="no id of ours"):
+            ask(object_id)
 
 
 def test_a_source_that_cannot_be_taken_is_refused_with_the_reason(objects, root, tmp_path, source):

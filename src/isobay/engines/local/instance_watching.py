@@ -75,8 +75,9 @@ class Watching:
             rows = {kept.id: kept for kept in self._catalog.instances.all(tx)}
             strays = [guest_id for guest_id in found if guest_id not in rows and not self._is_at_work(tx, guest_id)]
         for guest_id in strays:
-            host.remove(guest_id)
-            logs.write(logging.INFO, "guest of no instance removed", guest=guest_id, host=uri)
+            # Or else the catalogue came back from a backup that is older than the guest: its disk is not made again.
+            host.remove(guest_id, keep_disk=True)
+            logs.write(logging.INFO, "guest of no instance removed; its disk is kept", guest=guest_id, host=uri)
         for guest_id, seen in found.items():
             kept = rows.get(guest_id)
             if kept and not kept.work and not kept.record.destroyed and (_ejects(kept, seen) or _emptied(kept, seen)):

@@ -111,11 +111,12 @@ class LocalInstances:
 
     def edit(self, place: Place, instance_id: str, edit: InstanceEdit) -> Instance:
         """Change what an instance is called."""
+        seen = self._look(place, instance_id)[1]
         with self._catalog.writing() as tx:
             self._kept(tx, place, instance_id)
             if edit.name is not UNSET:
                 self._tools.change(tx, instance_id, name=edit.name)
-        return self.get(place, instance_id)
+            return shown(self._kept(tx, place, instance_id), place, self._tools.zones(tx), seen)
 
     def start(self, place: Place, instance_id: str) -> tuple[Instance, Task]:
         """Start it."""
