@@ -28,6 +28,7 @@
     ├── RangeError              4016  416  no part of what was asked for is there
     ├── HeadTooLargeError       4031  431  the request's head is larger than the limit
     ├── StorageError            5001  507  the disk cannot take or give the bytes
+    │   └── MissingObjectError  5004  507  the bytes of an image are not there
     ├── UnavailableError        5002  503  a part that is needed is not there now
     └── SettingsError           5003  500  an option has a value that cannot be used
 
@@ -56,6 +57,7 @@ __all__ = [
     "LockedError",
     "MediaTypeError",
     "MethodNotAllowedError",
+    "MissingObjectError",
     "NotFoundError",
     "PieceError",
     "PreconditionError",
@@ -287,6 +289,13 @@ class StorageError(IsobayError):
     """The disk cannot take the bytes or give them back."""
 
     code = 5001
+    status = 507
+
+
+class MissingObjectError(StorageError):
+    """The store answers, and the bytes of an image are not in it."""
+
+    code = 5004
     status = 507
 
 

@@ -14,12 +14,12 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from isobay.errors import ConflictError, SourceError, StorageError
+from isobay.errors import ConflictError, MissingObjectError, SourceError, StorageError
 from isobay.objects.disk_layout import DIRECTORY_MODE, INCOMING, Files, stored_ids
 from isobay.objects.disk_part import DiskPart, received_bytes, resumed_part
 from isobay.objects.disk_room import Room
 from isobay.objects.disk_sidecar import boot_id, held_sidecar
-from isobay.objects.interface import Examine, Progress, Received
+from isobay.objects.interface import Examine, Progress, Received, Stored
 
 CHUNK = 1 << 20
 
@@ -85,20 +85,29 @@ class DiskObjects:
         self._room.check(size, promised)
 
     def open(self, object_id: str) -> DiskObject:
-        """Open an object. Raises StorageError where it is missing."""
+        """Open an object. See ``Objects.open``."""
         path = Files.of(self._root, object_id).whole
         try:
             return DiskObject(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
-        except OSError as error:
-            missing = isinstance(error, FileNotFoundError)
-            advice = (
+        except FileNotFoundError as error:
+            raise MissingObjectError(
+                f"The bytes of this ISO are not in {path} any more. "
                 "Bring the file back from a backup, or delete the ISO and add it again."
-                if missing
-                else "Check the owner and rights of the file: all of isobay must run as one account."
-            )
-            raise StorageError(
-                f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. {advice}"
             ) from error
+        except OSError as error:
+            raise StorageError(
+                f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. "
+                "Check the owner and rights of the file: all of isobay must run as one account."
+            ) from error
+
+    def stored(self) -> Iterator[Stored]:
+        """Every object and part. See ``Objects.stored``."""
+        with self._room.refusing():
+            for object_id in stored_ids(self._root):
+                files = Files.of(self._root, object_id)
+                size = received_bytes(files, self._boot)
+                if files.exist():
+                    yield Stored(object_id, size, not files.part.exists() and files.whole.exists())
 
     def delete(self, object_id: str) -> None:
         """Delete an object or a part, if it is there. Raises StorageError where it cannot be."""

@@ -42,6 +42,10 @@ class Files(Struct, frozen=True):
             whole=root / object_id[:2] / f"{object_id}.iso",
         )
 
+    def exist(self) -> bool:
+        """Whether there is any of them."""
+        return any(path.exists() for path in (self.part, self.whole, self.sidecar))
+
     def unlink(self) -> None:
         """Delete them all. Raises OSError."""
         # In the order in which a part is published, so that one published meanwhile does not slip through,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,14 @@ class Received(Struct, frozen=True):
     object_id: str
     size: int
     sha256: str
+
+
+class Stored(Struct, frozen=True):
+    """What lies in a store under one id: an object that is ``whole``, or a part, and its bytes that are certain."""
+
+    object_id: str
+    size: int
+    whole: bool
 
 
 class StoredObject(Protocol):
@@ -118,7 +126,10 @@ class Objects(Protocol):
         """
 
     def open(self, object_id: str) -> StoredObject:
-        """Open an object. Raises StorageError where it is missing."""
+        """Open an object. Raises MissingObjectError where it is missing, StorageError where nobody can tell."""
+
+    def stored(self) -> Iterator[Stored]:
+        """Every object and part, in no order, while others come and go. Raises StorageError."""
 
     def delete(self, object_id: str) -> None:
         """Delete an object or a part, if it is there, whoever has it open. Raises StorageError where it cannot be."""

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from pieces import left
+from pieces import left, piece
 
-from isobay.errors import SourceError, StorageError
+from isobay.errors import MissingObjectError, SourceError, StorageError
+from isobay.objects import Stored
 
 LIMIT = 1 << 30
 
@@ -77,7 +79,7 @@ def test_deleting_is_final_and_may_be_repeated(objects, root, source):
     objects.delete(received.object_id)
     objects.delete(received.object_id)
     assert left(root) == []
-    with pytest.raises(StorageError, match="backup"):
+    with pytest.raises(MissingObjectError, match="backup"):
         objects.open(received.object_id)
 
 
@@ -142,6 +144,21 @@ def test_a_sweep_takes_what_is_left_over_and_nothing_else(objects, root, source)
     assert {path.stem for path in left(root)} == {needed.object_id, held.object_id, "not-ours"}
     with pytest.raises(StorageError):
         objects.open(left_over.object_id)
+
+
+def test_all_that_is_stored_is_told(objects, source):
+    """Whole objects with their sizes, and parts with what is there for certain, whoever holds them; then nothing."""
+    part_id = str(uuid4())
+    assert list(objects.stored()) == []
+    with objects.receive_file(source, LIMIT, silent, anything) as received, objects.resume(part_id) as part:
+        part.append(piece(0))
+        part.sync()
+        expected = {Stored(received.object_id, received.size, True), Stored(part_id, len(piece(0)), False)}
+        assert set(objects.stored()) == expected
+    assert set(objects.stored()) == expected
+    for each in expected:
+        objects.delete(each.object_id)
+    assert list(objects.stored()) == []
 
 
 def test_what_a_killed_process_left_is_swept(objects, root, source):
