@@ -17,7 +17,7 @@ from isobay.cli import terminal
 from isobay.cli.choosing import the_iso
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
-from isobay.errors import AlreadyExistsError, ChecksumError, ConflictError, FetchError, StorageError, WrongStateError
+from isobay.errors import AlreadyExistsError, ChecksumError, ConflictError, IsobayError, StorageError, WrongStateError
 from isobay.settings import Settings
 
 if TYPE_CHECKING:  # what is heavy is loaded when the command runs
@@ -148,7 +148,7 @@ def _receive(receiver: Receiver, saving: _Saving) -> None:
         before = saving.have
         try:
             receiver.fetch(saving.iso, saving.have, saving.take, saving.begin)
-        except FetchError as error:
+        except IsobayError as error:
             failures = 0 if saving.have > before else failures + 1
             if not error.context.get("retry") or failures > RETRIES:
                 raise
