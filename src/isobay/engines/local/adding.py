@@ -9,14 +9,14 @@ from msgspec import ValidationError, convert
 
 from isobay.catalog import Catalog, Place
 from isobay.clock import utc_now
-from isobay.engines.local.describing import described, name_of_file
+from isobay.engines.local.describing import described, description_of, name_of_file
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.sharing import Sharing
 from isobay.errors import InvalidFieldsError
 from isobay.image import open_image
 from isobay.inspection import Report, RulesShelf, inspect
 from isobay.model import Iso, Zone
-from isobay.model.iso import DESCRIPTION_LENGTH, Name
+from isobay.model.iso import Name
 from isobay.objects import Objects, Progress, StoredObject
 
 
@@ -60,7 +60,7 @@ class Adder:
         return Iso(
             id=str(uuid4()),
             name=name,
-            description=(report.os.name or report.volume_label)[:DESCRIPTION_LENGTH],
+            description=description_of(report),
             size=report.size,
             ready=True,
             zone_id=only.id,

@@ -143,7 +143,7 @@ class Receiving:
         kept, row = self._rows()
         if kept.iso.status != "uploading":
             raise WrongStateError(
-                f"All of the ISO {kept.iso.name!r} is here, so nothing more is taken.",
+                f"The upload is complete: all of the ISO {kept.iso.name!r} is here, and nothing more is taken.",
                 type="isos",
                 id=kept.iso.id,
                 status=kept.iso.status,

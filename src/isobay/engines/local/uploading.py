@@ -12,7 +12,7 @@ from isobay.engines.local.describing import name_of_file
 from isobay.engines.local.upload_following import Followed
 from isobay.engines.local.upload_receiving import Receiving
 from isobay.engines.local.upload_record import Asked, UploadTools, no_upload, told
-from isobay.errors import InvalidFieldsError, TooLargeError, WrongStateError
+from isobay.errors import TooLargeError, WrongStateError
 from isobay.model import Iso, NewUpload, Upload, Zone
 from isobay.transfer.checksums import Checksum, parse_checksum
 
@@ -31,8 +31,6 @@ class Uploads:
         """
         tools, catalog = self._tools, self._tools.catalog
         name = wanted.name or name_of_file(wanted.filename)
-        if not name:
-            raise InvalidFieldsError({"name": "is required, or the filename that it is made of"})
         if length > tools.limit:
             raise TooLargeError(
                 f"The image has {length} bytes, and the limit is {tools.limit}. Raise ISOBAY_MAX_ISO_BYTES to take it.",
