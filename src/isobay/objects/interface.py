@@ -1,4 +1,7 @@
-"""The seam: a store of objects, each the bytes of one image."""
+"""The seam: a store of objects, each the bytes of one image.
+
+Whatever is said here to raise StorageError raises UnavailableError where the store does not answer now.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,9 @@ class Part(Protocol):
     def append(self, data: bytes | memoryview) -> None:
         """Write at the end. Raises StorageError where there is no room; what was there before stays."""
 
+    def clone(self, source: int) -> bool:
+        """Take all of an open file at once, without its bytes, where the store can; False where it cannot."""
+
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill the buffer with the bytes there; how many, fewer only at the end."""
 
@@ -106,7 +112,7 @@ class Objects(Protocol):
         """Bytes that came of a part, for certain, though somebody may have it open; 0 of one that is not there."""
 
     def room(self) -> int:
-        """Bytes that may still be taken."""
+        """Bytes that may still be taken; -1 where there is no bound."""
 
     def check_room(self, size: int, promised: int = 0) -> None:
         """Raise StorageError where ``size`` more bytes leave too little for the catalogue.
@@ -127,6 +133,12 @@ class Objects(Protocol):
 
     def open(self, object_id: str) -> StoredObject:
         """Open an object. Raises MissingObjectError where it is missing, StorageError where nobody can tell."""
+
+    def link(self, object_id: str, disposition: str, seconds: int) -> str:
+        """A URL by which anybody gets the object's bytes from the store itself, for so long; empty where there is none.
+
+        ``disposition`` is the Content-Disposition that the store then answers with. Keep it as a secret.
+        """
 
     def stored(self) -> Iterator[Stored]:
         """Every object and part, in no order, while others come and go. Raises StorageError."""
