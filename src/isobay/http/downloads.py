@@ -60,6 +60,7 @@ def generate_download_url(call: Call) -> Reply:
     errors=(401, 403, 404, 409, 412, 416, 503, 507),
     media_type=OCTETS,
     wrapped=False,
+    recalled=True,
 )
 def get_iso_content(call: Call) -> Reply:
     """Its bytes, or the ranges of them that are asked for. Another environment's must be extractable."""

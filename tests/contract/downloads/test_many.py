@@ -163,14 +163,38 @@ def test_curl_goes_on_where_it_was_cut(large, tmp_path):
         assert int(said.stdout) == len(large.data) - 7 * MIB - 5
 
 
+def _stored(shelved: Shelved) -> Path:
+    """The file that holds an image's bytes."""
+    behind = shelved.service.behind
+    with behind.catalog.reading() as tx:
+        kept = behind.catalog.isos.by_id(tx, shelved.iso["id"])
+    assert kept
+    return next(behind.settings.objects_dir.rglob(f"{kept.object_id}.iso"))
+
+
+def test_what_the_disk_must_give_first_comes_all_the_same(large):
+    """Bytes that are not in memory, and bytes of which some are, are the image's as well."""
+    with _stored(large).open("rb") as file:
+        for start, end in ((0, MIB), (5 * MIB + 1, 9 * MIB), (20 * MIB - 1, 20 * MIB + 1)):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            for _ in range(2):
+                assert large.get(Range=f"bytes={start}-{end - 1}").content == large.data[start:end]
+
+
+def test_many_parts_are_whole(large):
+    """Parts that are more than fits between the two ends of a connection come in their order, each with its head."""
+    spans = [(number * 2 * MIB, number * 2 * MIB + MIB) for number in range(20)]
+    answer = large.get(Range="bytes=" + ",".join(f"{start}-{end - 1}" for start, end in spans))
+    boundary = b"--" + answer.headers["content-type"].partition("boundary=")[2].encode()
+    parts = answer.content.split(boundary)[1:-1]
+    assert [part.partition(b"\r\n\r\n")[2][:-2] for part in parts] == [large.data[s:e] for s, e in spans]
+
+
 def test_an_object_that_is_cut_short_is_never_passed_off_as_whole(service, tmp_path):
     """Cut while it is sent: the connection ends before the promised length. Cut before: 507, and not one byte."""
     files = {"data.bin": Random(10).randbytes(40 * MIB)}
     damaged = shelve(service, image(tmp_path / "damaged.iso", files, label="DAMAGED"), "damaged")
-    with service.behind.catalog.reading() as tx:
-        kept = service.behind.catalog.isos.by_id(tx, damaged.iso["id"])
-    assert kept
-    stored = next(service.behind.settings.objects_dir.rglob(f"{kept.object_id}.iso"))
+    stored = _stored(damaged)
     with httpx.stream("GET", service.address + damaged.content, headers={"MC-Api-Key": KEY}) as answer:
         pieces = answer.iter_bytes()
         next(pieces)
