@@ -19,16 +19,20 @@ from isobay.engines.interface import Engine
 from isobay.engines.local import (
     KIND,
     Adder,
+    Checker,
     Importer,
     Imports,
     LocalEngine,
+    Mender,
     OsTypes,
     Quota,
     Sharing,
+    Survey,
     Tending,
     Tools,
     Uploads,
     UploadTools,
+    Verifying,
 )
 from isobay.errors import SettingsError
 from isobay.inspection import RulesShelf
@@ -65,12 +69,18 @@ class Isobay(Struct, frozen=True):
     adder: Adder
     runner: Runner
     tending: Tending
+    verifying: Verifying
     door: Door
     environments: Environments
     connections: Connections
     keys: KeyRing
     records: Records
     first_key: str
+
+    def damaged_isos(self) -> int:
+        """How many ISOs were ready once and lost their bytes."""
+        with self.catalog.reading() as tx:
+            return self.catalog.checks.count_lost(tx)
 
     def sweep(self) -> int:
         """Settle and delete what processes that died left on the disk; how many files were deleted."""
@@ -81,6 +91,12 @@ class Isobay(Struct, frozen=True):
 
         Sharing(self.catalog, self.objects).settle_all()
         return self.objects.sweep(is_needed)
+
+    def survey(self, *, hashes: bool, repairs: bool) -> Survey:
+        """A pass over the whole store. See ``Survey``."""
+        checker = Checker(self.catalog, self.objects)
+        mender = Mender(self.catalog, self.objects, checker)
+        return Survey(self.catalog, checker, mender, hashes=hashes, repairs=repairs)
 
 
 def build(settings: Settings) -> Isobay:
@@ -125,6 +141,7 @@ def build(settings: Settings) -> Isobay:
         adder=Adder(catalog, objects, rules, os_types, settings.max_iso_bytes),
         runner=Runner(catalog, delivery, {KIND: Importer(catalog, imports, tools)}, settings.tasks_at_once),
         tending=Tending(sending),
+        verifying=Verifying(catalog, objects, settings.verify_bytes_per_second, settings.verify_days),
         door=door,
         environments=Environments(catalog, door),
         connections=Connections(catalog, door, engines),
@@ -201,7 +218,7 @@ def web_application(built: Isobay) -> ASGIApp:
             connections=built.connections,
             keys=built.keys,
             records=built.records,
-            metrics=Metrics(),
+            metrics=Metrics(built.damaged_isos),
             threads=Threads(THREADS),
             slow_threads=Threads(SLOW_THREADS, SLOW_WAITING),
             streams=Streams(

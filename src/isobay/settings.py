@@ -121,6 +121,13 @@ class Settings(Struct, kw_only=True, frozen=True):
     ] = 60
     signing_keys: Annotated[
         str,
+    verify_bytes_per_second: Annotated[
+        int,
+        Meta(ge=0, description="How many bytes of stored images a worker reads a second to verify them; 0 is none."),
+    ] = 16 << 20
+    verify_days: Annotated[
+        int, Meta(ge=1, le=3650, description="How many days after it was verified an image is verified again.")
+    ] = 30
         Meta(
             description="A file or directory of OpenPGP certificates whose signatures of checksum files are believed."
         ),

@@ -2,7 +2,7 @@
 
 A caller opens ``catalog.reading()`` or ``catalog.writing()`` and passes the transaction it gets to
 the nouns: ``catalog.isos``, ``.imports``, ``.uploads``, ``.environments``, ``.connections``, ``.keys``, ``.tasks``,
-``.activities``.
+``.checks``, ``.activities``.
 """
 
 from sqlalchemy import Connection as Transaction

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from isobay.catalog.activities import Activities
+from isobay.catalog.checks import Checks
 from isobay.catalog.connections import Connections
 from isobay.catalog.database import Database, reason_of
 from isobay.catalog.environments import Environments
@@ -35,6 +36,7 @@ class Catalog:
         self._database = database
         self.activities = Activities()
         self.connections = Connections()
+        self.checks = Checks()
         self.environments = Environments()
         self.imports = Imports()
         self.isos = Isos()

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from isobay import __version__
-from isobay.cli import environments, isos, keys, rules, tasks, terminal
+from isobay.cli import environments, isos, keys, rules, store, tasks, terminal
 from isobay.cli.add import add
 from isobay.cli.download import download
 from isobay.cli.files import files
@@ -41,6 +41,7 @@ for name, group in (
     ("environments", environments.app),
     ("keys", keys.app),
     ("rules", rules.app),
+    ("store", store.app),
 ):
     app.add_typer(group, name=name)
 

@@ -1,28 +1,37 @@
 """The engine of this machine: the catalogue, the objects on disk, and what the images say."""
 
 from isobay.engines.local.adding import Adder
+from isobay.engines.local.checking import Checker
 from isobay.engines.local.engine import LocalEngine
 from isobay.engines.local.import_attempt import Tools
 from isobay.engines.local.importer import Importer
 from isobay.engines.local.importing import KIND, Imports
+from isobay.engines.local.mending import Mender
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.quota import Quota
 from isobay.engines.local.sharing import Sharing
+from isobay.engines.local.surveying import Finding, Survey
 from isobay.engines.local.upload_record import UploadTools
 from isobay.engines.local.upload_tending import Tending
 from isobay.engines.local.uploading import Uploads
+from isobay.engines.local.verifying import Verifying
 
 __all__ = [
     "KIND",
     "Adder",
+    "Checker",
+    "Finding",
     "Importer",
     "Imports",
     "LocalEngine",
+    "Mender",
     "OsTypes",
     "Quota",
     "Sharing",
+    "Survey",
     "Tending",
     "Tools",
     "UploadTools",
     "Uploads",
+    "Verifying",
 ]

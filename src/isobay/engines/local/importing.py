@@ -69,7 +69,10 @@ class Imports:
         return iso, task
 
     def retry(self, tx: Transaction, place: Place, kept: Kept) -> tuple[Iso, Task]:
-        """Let a failed import go on from where it stopped; ``send`` its task when it is committed."""
+        """Let a failed import go on from where it stopped; ``send`` its task when it is committed.
+
+        One that was ready and lost its bytes begins anew, with an object of its own.
+        """
         found = self._catalog.imports.get(tx, kept.iso.id)
         if kept.iso.status != "failed" or found is None:
             raise WrongStateError(
@@ -78,9 +81,9 @@ class Imports:
                 id=kept.iso.id,
                 status=kept.iso.status,
             )
-        iso = msgspec.structs.replace(kept.iso, status="importing", status_message="", updated=utc_now())
+        iso = msgspec.structs.replace(kept.iso, status="importing", status_message="", checksums={}, updated=utc_now())
         task = _task(place, iso)
-        self._catalog.isos.replace(tx, place, iso)
+        self._catalog.isos.replace(tx, place, iso, str(uuid4()) if kept.iso.checksums else "")
         self._catalog.tasks.add(tx, task)
         self._catalog.imports.set_task(tx, iso.id, task.id)
         return iso, task
