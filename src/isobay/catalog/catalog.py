@@ -13,6 +13,7 @@ from isobay.catalog.checks import Checks
 from isobay.catalog.connections import Connections
 from isobay.catalog.database import Database, reason_of
 from isobay.catalog.environments import Environments
+from isobay.catalog.holding import Holding
 from isobay.catalog.imports import Imports
 from isobay.catalog.isos import Isos, Kept
 from isobay.catalog.keys import KeyRow, Keys
@@ -38,6 +39,7 @@ class Catalog:
         self.connections = Connections()
         self.checks = Checks()
         self.environments = Environments()
+        self.holding = Holding(database)
         self.imports = Imports()
         self.isos = Isos()
         self.keys = Keys()
@@ -118,6 +120,7 @@ class Catalog:
         """Give every connection back."""
         self._unchanged.close()
         self._pages.close()
+        self.holding.close()
         self._database.close()
 
 

@@ -69,6 +69,12 @@ class Database:
         with self._writer.begin() as connection:
             yield connection
 
+    def alone(self) -> Connection:
+        """A connection that is in no pool: what its session holds goes with it."""
+        connection = self._reader.connect()
+        connection.detach()
+        return connection
+
     def close(self) -> None:
         """Give every connection back."""
         self._reader.dispose()
