@@ -119,8 +119,6 @@ class Settings(Struct, kw_only=True, frozen=True):
     upload_stall_seconds: Annotated[
         int, Meta(ge=1, le=3600, description="How long who uploads may send nothing before the connection is cut.")
     ] = 60
-    signing_keys: Annotated[
-        str,
     verify_bytes_per_second: Annotated[
         int,
         Meta(ge=0, description="How many bytes of stored images a worker reads a second to verify them; 0 is none."),
@@ -128,6 +126,8 @@ class Settings(Struct, kw_only=True, frozen=True):
     verify_days: Annotated[
         int, Meta(ge=1, le=3650, description="How many days after it was verified an image is verified again.")
     ] = 30
+    signing_keys: Annotated[
+        str,
         Meta(
             description="A file or directory of OpenPGP certificates whose signatures of checksum files are believed."
         ),

@@ -36,8 +36,8 @@ class Catalog:
     def __init__(self, database: Database, task_days: int) -> None:
         self._database = database
         self.activities = Activities()
-        self.connections = Connections()
         self.checks = Checks()
+        self.connections = Connections()
         self.environments = Environments()
         self.holding = Holding(database)
         self.imports = Imports()
