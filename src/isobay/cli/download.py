@@ -15,6 +15,7 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.choosing import the_iso
+from isobay.cli.completing import iso_names
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
 from isobay.errors import AlreadyExistsError, ChecksumError, ConflictError, IsobayError, StorageError, WrongStateError
@@ -30,7 +31,10 @@ RETRIES = 8
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_NAME = 200  # bytes, of the 255 that file systems take
 
-Word = Annotated[str, typer.Argument(help="The ISO's id or its name.", metavar="ID", show_default=False)]
+Word = Annotated[
+    str,
+    typer.Argument(help="The ISO's id or its name.", metavar="ID", autocompletion=iso_names, show_default=False),
+]
 Output = Annotated[
     Path | None,
     typer.Option(

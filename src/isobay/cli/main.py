@@ -11,6 +11,7 @@ import typer
 
 from isobay import __version__
 from isobay.cli import environments, isos, keys, rules, store, tasks, terminal
+from isobay.cli.activity import activity
 from isobay.cli.add import add
 from isobay.cli.download import download
 from isobay.cli.files import files
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, files, add, upload, download, serve, worker):
+for command in (inspect, files, add, upload, download, activity, serve, worker):
     app.command()(command)
 app.command("import")(import_)
 for name, group in (
