@@ -37,7 +37,7 @@ from isobay.engines.local import (
 from isobay.errors import SettingsError
 from isobay.inspection import RulesShelf
 from isobay.inspection.doctor import Doctor
-from isobay.objects import DiskObjects
+from isobay.objects import DiskObjects, HeldFiles, Objects
 from isobay.osdetect import Rules
 from isobay.settings import Settings
 from isobay.tasks import Runner, open_delivery
@@ -64,7 +64,7 @@ class Isobay(Struct, frozen=True):
 
     settings: Settings
     catalog: Catalog
-    objects: DiskObjects
+    objects: Objects
     rules: RulesShelf
     adder: Adder
     runner: Runner
@@ -109,7 +109,7 @@ def build(settings: Settings) -> Isobay:
     seal = load_seal(settings.secret_key, settings.data_dir)
     catalog = open_catalog(settings.catalog_url, settings.task_days)
     delivery = open_delivery(catalog, settings.data_dir)
-    objects = DiskObjects(settings.objects_dir)
+    objects = _objects(settings, catalog)
     rules = RulesShelf(settings.rules_dir, settings.cache_dir)
     os_types = OsTypes(rules)
     quota = Quota(settings.environment_isos, settings.environment_bytes)
@@ -159,6 +159,17 @@ def _make(data_dir: Path) -> None:
             f"ISOBAY_DATA_DIR {data_dir} cannot be made: {os.strerror(error.errno or 0)}. "
             "Name a directory you can write to."
         ) from error
+
+
+def _objects(settings: Settings, catalog: Catalog) -> Objects:
+    if not settings.objects_url:
+        return DiskObjects(settings.objects_dir)
+    from isobay.objects.s3 import S3Objects  # boto3 takes longer to load than a quick command to run
+    from isobay.objects.s3_place import Place
+
+    # Who has no server for the catalogue has one machine.
+    hold = catalog.holding.hold if catalog.server else HeldFiles(settings.data_dir / "held")
+    return S3Objects(Place.of(settings), hold)
 
 
 def build_doctor(settings: Settings, rules: Callable[[], Rules]) -> Doctor:

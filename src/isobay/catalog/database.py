@@ -69,11 +69,9 @@ class Database:
         with self._writer.begin() as connection:
             yield connection
 
-    def alone(self) -> Connection:
-        """A connection that is in no pool: what its session holds goes with it."""
-        connection = self._reader.connect()
-        connection.detach()
-        return connection
+    def session(self) -> Connection:
+        """A connection to keep. Invalidate it at the end: what its session holds is nothing for the next one."""
+        return self._reader.connect()
 
     def close(self) -> None:
         """Give every connection back."""

@@ -93,7 +93,7 @@ class Holding:
             else:
                 return self._session
         try:
-            session = self._database.alone()
+            session = self._database.session()
             for statement in _SESSION:
                 session.execute(text(statement))
         except SQLAlchemyError as error:

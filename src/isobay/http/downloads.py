@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from secrets import token_hex
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from isobay.http.tasks import told
 from isobay.transfer.links import no_such_link
 
 OCTETS = "application/octet-stream"
+REDIRECT_SECONDS = 300  # in which a download has to begin; our own link is good for longer, and leads anew
 
 endpoints = Endpoints("downloads")
 
@@ -80,16 +82,33 @@ def get_iso_content(call: Call) -> Reply:
     errors=(404, 412, 416, 503, 507),
     media_type=OCTETS,
     wrapped=False,
+    redirects=True,
 )
 def get_download(call: Call) -> Reply:
-    """Its bytes, or the ranges of them that are asked for, as long as it is there and extractable. No key is needed."""
+    """Its bytes, or the ranges of them that are asked for, as long as it is there and extractable. No key is needed.
+
+    Where images lie in S3 the answer may be a redirect to the same bytes there.
+    """
     link = call.services.links.read(call.path["token"])
     try:
         there = call.services.door.follow(link.environment_id)
         opened = there.engine.open_iso(there.place, link.iso_id, by_link=True)
     except (NotFoundError, WrongStateError, ForbiddenError) as error:
         raise no_such_link() from error
+    with ExitStack() as stack:
+        stack.callback(opened.close)
+        url = opened.link(disposition(_file_name(opened.name)), REDIRECT_SECONDS) if _may_go_elsewhere(call) else ""
+        if url:
+            return Reply(status=302, headers={"Location": url, "Cache-Control": "no-store"})
+        stack.pop_all()
     return sent(call, opened, _file_name(opened.name))
+
+
+def _may_go_elsewhere(call: Call) -> bool:
+    """Whether another server would answer as we do: one that knows no tag of ours, and one range at most."""
+    headers = call.headers()
+    is_plain = "," not in headers.get("range", "") and not any(name.startswith("if-") for name in headers)
+    return call.services.settings.s3_redirect and is_plain and not call.is_head
 
 
 def sent(call: Call, opened: Opened, file_name: str) -> Reply:

@@ -107,6 +107,7 @@ class Described(Struct, frozen=True):
 
     ``recalled``: often asked, and often remembered. It is answered without the way to a thread if it is.
     ``slow``: it waits for others' servers, and has threads of its own to do so.
+    ``redirects``: the answer may be that another server has it.
     ``takes``: the type of a body that is not read, for the reply takes it.
     ``activity``: what the change is called in the activity log, where it is written even if it is refused.
     """
@@ -125,6 +126,7 @@ class Described(Struct, frozen=True):
     is_task: bool = False
     recalled: bool = False
     slow: bool = False
+    redirects: bool = False
     takes: str = ""
     activity: str = ""
 

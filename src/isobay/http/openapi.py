@@ -123,6 +123,8 @@ def _operation(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             **{str(status): _failure(status) for status in sorted(errors)},
         },
     }
+    if first.redirects:
+        operation["responses"]["302"] = {"description": "The bytes are where the header Location leads, for a while."}
     if first.takes:
         operation["requestBody"] = {"content": {first.takes: {}}}
     if first.body:

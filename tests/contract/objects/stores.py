@@ -64,6 +64,7 @@ class S3Store:
     """In a bucket of its own."""
 
     def __init__(self, server: S3Server, directory: Path, **options: str) -> None:
+        self.server = server
         self.options = {**server.options(), **options}
         self.bucket, _, self.prefix = self.options["ISOBAY_OBJECTS_URL"].removeprefix("s3://").partition("/")
         self.s3 = server.s3
@@ -77,7 +78,7 @@ class S3Store:
         """The same: what it has is certain."""
         return self.opened()
 
-    def keys(self) -> list[str]:
+    def listed(self) -> list[str]:
         """All keys below the prefix."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
         return [each["Key"].removeprefix(f"{self.prefix}/") for page in pages for each in page.get("Contents", ())]
@@ -90,7 +91,7 @@ class S3Store:
     def left(self) -> set[tuple[str, str]]:
         """What its keys say."""
         kinds = {"incoming": "part", "objects": "whole"}
-        there = {(key.split("/")[1], kinds[key.split("/")[0]]) for key in self.keys()}
+        there = {(key.split("/")[1], kinds[key.split("/")[0]]) for key in self.listed()}
         return there | {(key.split("/")[1], "unfinished") for key in self.unfinished()}
 
     def put_strange(self) -> tuple[str, str]:

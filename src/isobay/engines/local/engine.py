@@ -25,6 +25,7 @@ from isobay.errors import (
     InvalidFieldsError,
     QuotaError,
     StorageError,
+    UnavailableError,
     WrongStateError,
 )
 from isobay.image import open_image
@@ -209,7 +210,7 @@ class LocalEngine:
     def _delete(self, object_id: str) -> None:
         try:
             self._objects.delete(object_id)
-        except StorageError as error:
+        except (StorageError, UnavailableError) as error:
             # The rows are changed all the same, and the next start sweeps what they left.
             logs.error("bytes are left over", reason=error.message)
 
