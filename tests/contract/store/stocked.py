@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from isobay.app import Isobay
 from isobay.catalog.isos import Kept
 from isobay.engines.local import Finding, Sharing
 from isobay.model import Iso
+from isobay.objects import DiskObjects
+from isobay.objects.disk import DiskObject
 
 OLD = "2020-01-01T00:00:00.000000Z"
 HOLD = """
@@ -118,6 +121,21 @@ class Stock:
     def damaged(self) -> int:
         """How many ISOs the metrics say are damaged."""
         return self.built.damaged_isos()
+
+
+class Unreadable(DiskObjects):
+    """A store on a disk that fails behind the first MiB of every file."""
+
+    def open(self, object_id: str) -> DiskObject:
+        """Open an object."""
+        return _Unreadable(super().open(object_id).file)
+
+
+class _Unreadable(DiskObject):
+    def read_at(self, offset: int, size: int, /) -> bytes:
+        if offset:
+            raise OSError(errno.EIO, "as a broken disk says")
+        return super().read_at(offset, size)
 
 
 @contextmanager

@@ -111,6 +111,32 @@ def test_an_import_that_was_damaged_is_fetched_anew(tmp_path, image_file):
         assert _check(service, "--hash").returncode == 0
 
 
+def test_equal_imports_that_were_damaged_are_tried_again_one_by_one(tmp_path, image_file):
+    """Each has an object of its own then: what one fetches is not what another one has, until both are ready."""
+    data = image_file.read_bytes()
+    with hostile() as source, serving(tmp_path / "data", ISOBAY_ALLOWED_NETWORKS="127.0.0.0/8") as service:
+        source.pages["/a.iso"] = Page(data)
+        paths = []
+        for name in ("one", "two"):
+            body = {"name": name, "description": name, "url": source.url("/a.iso")}
+            begun = service.client().post(f"{SEED}/isos", json=body).json()
+            paths.append(f"{SEED}/isos/{begun['data']['id']}")
+            _until(lambda: service.get(paths[-1])["ready"], "the import")
+        stock = Stock(service.behind, image_file)
+        one, two = (path.rpartition("/")[2] for path in paths)
+        damaged = _until(lambda: stock.path(one) == stock.path(two) and stock.path(one), "the sharing")
+        flip(damaged)
+        assert _check(service, "--hash", "--repair").returncode == 1
+        assert service.client().post(paths[0], params={"operation": "retry"}).status_code == 200
+        _until(lambda: service.get(paths[0])["ready"], "the second import")
+        assert service.get(paths[1])["status"] == "failed"
+        assert set(stock.files()) == {damaged, stock.path(one)}
+        [told] = json.loads(_check(service, "--repair", "--json").stdout)
+        assert (told["kind"], told["isos"][0]["id"]) == ("returned", two)
+        assert stock.content(one) == stock.content(two) == data
+        assert list(stock.files()) == [stock.path(two)]
+
+
 def test_a_running_worker_finds_what_is_damaged(tmp_path, image_file, other_image):
     """By itself, and the service tells it; the sound image goes on being given."""
     with serving(tmp_path / "data", ISOBAY_TASKS_AT_ONCE="0") as service:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from uuid import uuid4
 
 import pytest
-from stocked import cut, flip, held, unlink
+from stocked import Unreadable, cut, flip, held, unlink
 
 from isobay.engines.local import Checker, Mender
 from isobay.errors import StorageError, WrongStateError
@@ -208,6 +208,15 @@ def test_what_was_found_counts_no_more_when_the_iso_was_changed(stock):
     stock.change(iso.id, updated="still later")
     assert mender.revive(failed, failed.object_id) == ""
     assert stock.iso(iso.id).status == "failed"
+
+
+def test_bytes_that_the_disk_does_not_give_back_are_damaged(stock):
+    """The reason is the disk's own."""
+    iso = stock.add()
+    checker = Checker(stock.built.catalog, Unreadable(stock.built.settings.objects_dir))
+    fault = checker.fault(stock.kept(iso.id).object_id, int)
+    assert (fault.kind, fault.isos) == ("unreadable", [stock.kept(iso.id)])
+    assert "Input/output error" in fault.found
 
 
 def test_a_store_that_does_not_tell_fails_no_iso(stock):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from hashlib import sha256
 from typing import Literal
 
@@ -83,17 +84,14 @@ class Checker(Struct, frozen=True):
 
     def _difference(self, object_id: str, iso: Iso, passed: Passed | None) -> tuple[Kind, str] | None:
         try:
-            stored = self.objects.open(object_id)
+            with closing(self.objects.open(object_id)) as stored:
+                if stored.size != iso.size:
+                    return "size", f"there are {stored.size} instead of {iso.size}"
+                digest = _digest(stored, passed) if passed else iso.checksums["sha256"]
         except MissingObjectError:
             return "missing", "they are missing"
-        try:
-            if stored.size != iso.size:
-                return "size", f"there are {stored.size} instead of {iso.size}"
-            digest = _digest(stored, passed) if passed else iso.checksums["sha256"]
         except OSError as error:
             return "unreadable", f"the disk does not give them back ({os.strerror(error.errno or 0)})"
-        finally:
-            stored.close()
         if digest != iso.checksums["sha256"]:
             return "sha256", f"their sha256 is {digest} instead of {iso.checksums['sha256']}"
         return None
