@@ -69,7 +69,8 @@ class _Connection:
             if done < count:
                 await self._send_rest(own, file, offset + done, count - done)
         except (BrokenPipeError, ConnectionResetError):
-            return  # the caller went away, which the loop sees for itself
+            self._cycle.disconnected = True  # the loop would see it for itself, but later than the server asks
+            self._cycle.transport.abort()
         if not self._cycle.disconnected:
             self._cycle.expected_content_length -= count
 

@@ -17,7 +17,7 @@ import pytest
 from shelved import Shelved, shelve
 
 from images import image
-from service import KEY, Service
+from service import KEY, Service, serving
 
 AT_ONCE = 64
 MIB = 1 << 20
@@ -31,14 +31,19 @@ def large(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Shelved
     return shelve(service, image(tmp_path_factory.mktemp("images") / "large.iso", files, label="LARGE"), "large")
 
 
-def _begin(shelved: Shelved, *headers: str) -> socket.socket:
+def _begin(shelved: Shelved, *headers: str, status: int = 200) -> socket.socket:
     """Ask for the bytes and take the first of them."""
     parts = urlsplit(shelved.service.address)
     connection = socket.create_connection((parts.hostname, parts.port), timeout=SECONDS)
-    lines = [f"GET {shelved.content} HTTP/1.1", f"Host: {parts.netloc}", f"MC-Api-Key: {KEY}", *headers, "", ""]
-    connection.sendall("\r\n".join(lines).encode())
-    assert connection.recv(12) == b"HTTP/1.1 200"
+    connection.sendall(_request(shelved, *headers))
+    assert connection.recv(12) == f"HTTP/1.1 {status}".encode()
     return connection
+
+
+def _request(shelved: Shelved, *headers: str) -> bytes:
+    host = urlsplit(shelved.service.address).netloc
+    lines = [f"GET {shelved.content} HTTP/1.1", f"Host: {host}", f"MC-Api-Key: {KEY}", *headers, "", ""]
+    return "\r\n".join(lines).encode()
 
 
 def _open_files(service: Service) -> int:
@@ -170,6 +175,20 @@ def _stored(shelved: Shelved) -> Path:
         kept = behind.catalog.isos.by_id(tx, shelved.iso["id"])
     assert kept
     return next(behind.settings.objects_dir.rglob(f"{kept.object_id}.iso"))
+
+
+def test_who_goes_away_in_the_midst_leaves_no_alarm_in_the_log(tmp_path, image_file, capfd):
+    """Callers who cut their connections while much is on its way to them are no failures of the service."""
+    with serving(tmp_path, ISOBAY_TASKS_AT_ONCE="0") as service:
+        shelved = shelve(service, image_file, "medium")
+        for _ in range(40):
+            with _begin(shelved, "Range: bytes=0-999999", status=206) as connection:
+                connection.sendall(_request(shelved, "Range: bytes=0-999999") * 20)
+                connection.recv(MIB)
+                # With bytes of it unread a closed connection is reset.
+        _wait_for_no_files(service)
+        assert shelved.get().content == shelved.data
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_what_the_disk_must_give_first_comes_all_the_same(large):
