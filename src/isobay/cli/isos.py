@@ -41,6 +41,15 @@ IsoId = Annotated[
         show_default=False,
     ),
 ]
+SharedWith = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Seen from this environment of the service too; repeat it. Replaces those of before.",
+        metavar="NAME",
+        autocompletion=environment_names,
+        show_default=False,
+    ),
+]
 Flag = bool | None
 _HEADINGS = ("ID", "Name", "OS type", "Arch", "Boots", "Size", "Status", "Visibility")
 
@@ -157,15 +166,7 @@ def edit(
     public: Annotated[
         Flag, typer.Option("--public/--private", help="Seen from every environment of the service, or from its own.")
     ] = None,
-    shared_with: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Seen from this environment of the service too; repeat it. Replaces those of before.",
-            metavar="NAME",
-            autocompletion=environment_names,
-            show_default=False,
-        ),
-    ] = None,
+    shared_with: SharedWith = None,
     extractable: Annotated[
         Flag, typer.Option("--extractable/--no-extractable", help="May be downloaded, or not.")
     ] = None,

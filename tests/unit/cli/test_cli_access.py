@@ -48,7 +48,7 @@ def test_a_key_is_printed_once_and_alone(shelf: CommandLine) -> None:
 
 
 def test_a_key_says_how_far_and_how_long_it_goes(shelf: CommandLine) -> None:
-    """Its role, its environments and its end are its scope; a day is its beginning in UTC anywhere, and a bad one is refused."""
+    """Its role, its environments and its end; a day is its beginning in UTC anywhere, and a bad one is refused."""
     shelf("environments", "create", "lab")
     words = ("--role", "viewer", "-e", "lab", "-e", "test_area", "--expires")
     shelf.environ["TZ"] = "EAST-5"
