@@ -44,6 +44,13 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image(path, {"payload.bin": Random(3).randbytes(36 << 20)}, label="LARGE")
 
 
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an image of less than one piece."""
+    path = tmp_path_factory.mktemp("images") / "small.iso"
+    return image(path, {"payload.bin": Random(4).randbytes(1 << 20)}, label="SMALL")
+
+
 @pytest.fixture(scope="module")
 def options(s3: S3Server) -> dict[str, str]:
     """What a service is started with that keeps its images in a bucket of its own."""
