@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import lru_cache
 from secrets import token_hex
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from isobay.http.tasks import told
 from isobay.transfer.links import no_such_link
 
 OCTETS = "application/octet-stream"
+IMAGES_KNOWN = 1024  # who fetches an image in many ranges is told the same of it each time
 REDIRECT_SECONDS = 300  # in which a download has to begin; our own link is good for longer, and leads anew
 
 endpoints = Endpoints("downloads")
@@ -172,6 +174,7 @@ def _described(opened: Opened, file_name: str, spans: list[Span]) -> _Body:
     return _Body([Part(b"", span)], span.size, OCTETS, headers)
 
 
+@lru_cache(IMAGES_KNOWN)
 def disposition(name: str) -> str:
     """A Content-Disposition that saves under a name, and is safe for any (RFC 6266, 4; RFC 8187, 3.2)."""
     # What leads elsewhere, or would be shown as another name than it is.

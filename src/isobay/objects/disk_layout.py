@@ -8,6 +8,7 @@ incoming/<id>.synced   held by who receives; how much of the part is on the disk
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,6 +29,7 @@ class Files(Struct, frozen=True):
     whole: Path
 
     @classmethod
+    @lru_cache(1024)  # a path costs more to put together than a file to open
     def of(cls, root: Path, object_id: str) -> Files:
         """Those of this id. Raises StorageError for what is no id, before a path is made of it."""
         incoming = root / INCOMING
