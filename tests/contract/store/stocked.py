@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from isobay.engines.local import Finding, Sharing
 from isobay.model import Iso
 from isobay.objects import DiskObjects
 from isobay.objects.disk import DiskObject
+from isobay.objects.disk_part import DiskPart
 
 OLD = "2020-01-01T00:00:00.000000Z"
 HOLD = """
@@ -95,12 +96,12 @@ class Stock:
         visit = self.built.door.operate("test_area")
         return b"".join(visit.engine.open_iso(visit.place, iso_id).chunks)
 
-    def change(self, iso_id: str, **fields: object) -> None:
-        """Write other things into the record of an ISO."""
+    def change(self, iso_id: str, *, object_id: str = "", **fields: object) -> None:
+        """Write other things into the record of an ISO, or give it other bytes."""
         place = self.built.door.operate("test_area").place
         with self.built.catalog.writing() as tx:
             iso = msgspec.structs.replace(self.kept(iso_id).iso, **fields)
-            self.built.catalog.isos.replace(tx, place, iso)
+            self.built.catalog.isos.replace(tx, place, iso, object_id)
 
     def delete(self, iso_id: str) -> None:
         """Delete an ISO."""
@@ -121,6 +122,24 @@ class Stock:
     def damaged(self) -> int:
         """How many ISOs the metrics say are damaged."""
         return self.built.damaged_isos()
+
+
+class Meanwhile(DiskObjects):
+    """A store that lets something happen just before an object is held, or opened."""
+
+    def __init__(self, root: Path, happens: Callable[[], object]) -> None:
+        super().__init__(root)
+        self._happens = happens
+
+    def open(self, object_id: str) -> DiskObject:
+        """Open an object."""
+        self._happens()
+        return super().open(object_id)
+
+    def resume(self, object_id: str, check: Callable[[], object] = lambda: None) -> AbstractContextManager[DiskPart]:
+        """Open a part."""
+        self._happens()
+        return super().resume(object_id, check)
 
 
 class Unreadable(DiskObjects):

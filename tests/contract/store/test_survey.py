@@ -6,7 +6,7 @@ from hashlib import sha256
 from uuid import uuid4
 
 import pytest
-from stocked import Unreadable, cut, flip, held, unlink
+from stocked import Meanwhile, Unreadable, cut, flip, held, unlink
 
 from isobay.engines.local import Checker, Mender
 from isobay.errors import StorageError, WrongStateError
@@ -157,6 +157,17 @@ def test_bytes_that_nobody_needs_are_found_and_deleted(stock):
     assert {path.stem for path in stock.files()} == {stock.kept(kept.id).object_id, held_id}
     assert stock.kinds(repairs=True) == ["orphan"]
     assert list(stock.files()) == [stock.path(kept.id)]
+
+
+def test_bytes_whose_row_comes_meanwhile_are_no_orphan(stock, other_image):
+    """Whoever received them may have ended between the look at the catalogue and the hold, so that is asked again."""
+    iso = stock.add()
+    other_id = stock.kept(stock.add(other_image).id).object_id
+    object_id = stock.kept(iso.id).object_id
+    stock.change(iso.id, object_id=other_id)
+    objects = Meanwhile(stock.built.settings.objects_dir, lambda: stock.change(iso.id, object_id=object_id))
+    assert list(Checker(stock.built.catalog, objects).orphans()) == []
+    assert stock.kept(iso.id).object_id == object_id
 
 
 def test_an_iso_that_is_deleted_while_it_is_read_is_no_finding(stock):

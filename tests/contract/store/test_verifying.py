@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
-from stocked import OLD, Stock, cut, flip, unlink
+from stocked import OLD, Meanwhile, Stock, cut, flip, unlink
 
 from isobay.clock import utc_now
 from isobay.engines.local.verifying import Verifying
@@ -43,6 +43,8 @@ def test_what_lies_there_for_long_is_verified(stock, other_image, damage, found)
     flip(stock.path(sound.id))
     _verify(stock)
     assert stock.iso(sound.id).ready
+    with stock.built.catalog.reading() as tx:  # nobody has it in hand, so it is due when it is old again
+        assert stock.built.catalog.checks.due(tx, utc_now(), OLD, 10) == [stock.kept(sound.id).object_id]
     assert stock.check(repairs=True)
 
 
@@ -94,6 +96,23 @@ def test_one_at_a_time_verifies_an_image(stock):
         assert checks.renew(tx, object_id, now, OLD)
     _verify(stock)
     assert not stock.iso(iso.id).ready
+
+
+def test_what_another_worker_takes_meanwhile_is_left_to_it(stock, other_image):
+    """Also where it was free when this one made its list."""
+    first, second = stock.add(other_image), stock.add()
+    stock.change(first.id, created=OLD)
+    stock.change(second.id, created="2020-01-02T00:00:00.000000Z")
+    flip(stock.path(second.id))
+    second_id, now = stock.kept(second.id).object_id, utc_now()
+
+    def take() -> None:
+        with stock.built.catalog.writing() as tx:
+            stock.built.catalog.checks.claim(tx, second_id, now, now, now)
+
+    objects = Meanwhile(stock.built.settings.objects_dir, take)
+    Verifying(stock.built.catalog, objects, QUICK, DAYS).verify(Event())
+    assert stock.iso(second.id).ready
 
 
 def test_a_worker_that_is_told_to_end_stops_reading_at_once(stock):
