@@ -16,7 +16,7 @@ from isobay.objects import Objects
 from isobay.tasks import LostError, StoppedError
 from isobay.telemetry import logs
 
-LOOK_SECONDS = 60.0
+LOOK_SECONDS = 300.0  # each look reads through all ISOs: seconds, where there are some hundred thousand
 AT_ONCE = 100
 RENEW_SECONDS = 60.0
 DEAD = timedelta(minutes=10)  # without a sign of life, whatever the clocks of two machines say
