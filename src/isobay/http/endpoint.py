@@ -193,19 +193,7 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
             stall_seconds = services.settings.upload_stall_seconds
             reply = await take(reply.taken, request.receive, stall_seconds, services.writers, services.uploads)
             content = _content(reply)
-        if reply.look is not None:
-            return EventStream(reply.look, services.threads, services.streams)
-        if reply.sent is not None:
-            return Sending(
-                reply.sent, reply.status, encoded(reply.headers, reply.media_type), services.readers, services.downloads
-            )
-        if reply.stream is not None:
-            # Drawn before anything is sent: what fails by then is answered as a failure.
-            first = await services.threads.run(next, reply.stream, None)
-            pieces = _pieces(first, reply.stream, services.threads)
-            stream = Stream(pieces, status_code=reply.status, media_type=reply.media_type, headers=reply.headers)
-            return stream.to_asgi_response(request.app, request)
-        return Whole(content, reply.status, reply.media_type, reply.headers)
+        return await _response(reply, content, services, request)
 
     async def directly(scope: Any, receive: Any, send: Any) -> None:
         await (await handle(Request(scope, receive, send)))(scope, receive, send)
@@ -218,6 +206,23 @@ def handler(endpoints: Sequence[Endpoint]) -> HTTPRouteHandler:
         # What Litestar does between its routing and a handler is a tenth of the work, and of no use here.
         middleware=[lambda app: directly],  # noqa: ARG005 -- Litestar gives it by this name
     )(handle)
+
+
+async def _response(
+    reply: Reply, content: bytes, services: Services, request: Request[Any, Any, Any]
+) -> LitestarASGIApp:
+    if reply.look is not None:
+        return EventStream(reply.look, services.threads, services.streams)
+    if reply.sent is not None:
+        headers = encoded(reply.headers, reply.media_type)
+        return Sending(reply.sent, reply.status, headers, services.readers, services.downloads)
+    if reply.stream is not None:
+        # Drawn before anything is sent: what fails by then is answered as a failure.
+        first = await services.threads.run(next, reply.stream, None)
+        pieces = _pieces(first, reply.stream, services.threads)
+        stream = Stream(pieces, status_code=reply.status, media_type=reply.media_type, headers=reply.headers)
+        return stream.to_asgi_response(request.app, request)
+    return Whole(content, reply.status, reply.media_type, reply.headers)
 
 
 def _chooser(endpoints: Sequence[Endpoint]) -> Callable[[bytes], tuple[Function, Described]]:
