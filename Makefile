@@ -37,7 +37,8 @@ check: setup-tests ## Lint, check the types and the rules between rooms
 bench: ## Measure against peers and floors; several minutes
 	@scripts/packages bench
 	@$(MAKE) --no-print-directory setup-tests
-	@for workload in inspection lists imports instances; do .venv/bin/python bench/$$workload.py || exit 1; done
+	@for workload in inspection lists imports uploads downloads foreign instances; do \
+		.venv/bin/python bench/$$workload.py || exit 1; done
 
 fuzz: setup-tests ## Fuzz the image reader for longer (COUNT=1000000 SEED=1)
 	@.venv/bin/python -m tests.fuzz.run --count $(or $(COUNT),1000000) --seed $(or $(SEED),1) --time

@@ -1,4 +1,4 @@
-"""Downloads beside nginx with sendfile: one image of 2 GiB, and 1,000 random ranges of 1 MiB out of it.
+"""Downloads beside nginx with sendfile: an image of 2 GiB whole, by ranges of 1 MiB, and by 64 callers at once.
 
 Both serve the same bytes from the same page cache to the same client. The processor time is the server's own.
 """
@@ -27,6 +27,8 @@ GIB = 1 << 30
 SIZE = 2 * GIB
 RANGE = 1 << 20
 RANGES = 1000
+AT_ONCE = 64
+PART = SIZE // AT_ONCE
 KEY = "key-of-the-bench"
 SEED = 20261123
 Server = tuple[str, str]
@@ -45,6 +47,7 @@ def main() -> None:
         chance = random.Random(SEED)  # noqa: S311 -- the same in every run
         starts = [chance.randrange(SIZE - RANGE) for _ in range(RANGES)]
         assert _ranges(ours, starts[:20]) == _ranges(theirs, starts[:20])
+        assert _at_once(ours, is_hashed=True) == _at_once(theirs, is_hashed=True)
         _compare("one download of 2 GiB", _whole, SIZE, ours, our_pid, theirs, their_pid)
         _compare(
             "1,000 random ranges of 1 MiB",
@@ -55,6 +58,7 @@ def main() -> None:
             theirs,
             their_pid,
         )
+        _compare("64 downloads of 32 MiB at once", _at_once, SIZE, ours, our_pid, theirs, their_pid)
 
 
 def _compare(
@@ -103,14 +107,9 @@ def _sha256(address: str) -> str:
 
 def _ranges(server: Server, starts: list[int]) -> str:
     """Fetch ranges one after another on one connection."""
-    address, header = server
-    curl, digest = pycurl.Curl(), sha256()
+    digest = sha256()
     received: list[bytes] = []
-    curl.setopt(pycurl.URL, address)
-    curl.setopt(pycurl.HTTPHEADER, [header])
-    curl.setopt(pycurl.BUFFERSIZE, 512 << 10)
-    curl.setopt(pycurl.FAILONERROR, True)
-    curl.setopt(pycurl.WRITEFUNCTION, received.append)
+    curl = _curl(server, received.append)
     for start in starts:
         curl.setopt(pycurl.RANGE, f"{start}-{start + RANGE - 1}")
         curl.perform()
@@ -120,6 +119,38 @@ def _ranges(server: Server, starts: list[int]) -> str:
         received.clear()
     curl.close()
     return digest.hexdigest()
+
+
+def _at_once(server: Server, *, is_hashed: bool = False) -> list[str]:
+    """Fetch the whole image as 64 callers, each a part of it on a connection of its own."""
+    multi, digests, curls = pycurl.CurlMulti(), [sha256() for _ in range(AT_ONCE)], []
+    for number, digest in enumerate(digests):
+        curl = _curl(server, digest.update if is_hashed else _drop)
+        curl.setopt(pycurl.RANGE, f"{number * PART}-{number * PART + PART - 1}")
+        multi.add_handle(curl)
+        curls.append(curl)
+    while multi.perform()[1]:
+        multi.select(1.0)
+    _, done, failed = multi.info_read()
+    assert len(done) == AT_ONCE, failed
+    assert all(curl.getinfo(pycurl.SIZE_DOWNLOAD_T) == PART for curl in curls)
+    return [digest.hexdigest() for digest in digests]
+
+
+def _curl(server: Server, write: Callable[[bytes], object]) -> pycurl.Curl:
+    """A caller."""
+    address, header = server
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.URL, address)
+    curl.setopt(pycurl.HTTPHEADER, [header])
+    curl.setopt(pycurl.BUFFERSIZE, 512 << 10)
+    curl.setopt(pycurl.FAILONERROR, True)
+    curl.setopt(pycurl.WRITEFUNCTION, write)
+    return curl
+
+
+def _drop(_data: bytes) -> None:
+    """What came is not looked at."""
 
 
 def _image(path: Path) -> Path:

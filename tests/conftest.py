@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from guests import guest_image
 from hypervisors import Libvirt, libvirt
 from isobay.catalog import open_catalog
 from servers import Postgresql, postgresql
+
+if TYPE_CHECKING:
+    from s3_server import S3Server
 
 BACKENDS = ["sqlite", "postgresql"]
 
@@ -24,6 +28,15 @@ def postgresql_server() -> Iterator[Postgresql]:
         migrated = stack.enter_context(server.database())
         open_catalog(migrated).close()
         server.migrated = migrated.rpartition("/")[2]
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Run an S3 server for the session."""
+    from s3_server import s3_server  # boto3 takes a while to load, and most tests do without it
+
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 

@@ -53,6 +53,11 @@ class Postgresql:
         finally:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def end_sessions(self, url: str) -> None:
+        """End all sessions of one of its databases, as a restart does."""
+        name = url.rpartition("/")[2]
+        self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608 -- ours
+
     def _run(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)

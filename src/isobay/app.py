@@ -21,6 +21,7 @@ from isobay.engines.local import (
     OPERATIONS,
     PROVE,
     Adder,
+    Checker,
     Connect,
     Hosts,
     Importer,
@@ -29,16 +30,19 @@ from isobay.engines.local import (
     InstanceWorker,
     LocalEngine,
     LocalInstances,
+    Mender,
     OsTypes,
     ProofPatience,
     Prover,
     Proving,
     Quota,
     Sharing,
+    Survey,
     Tending,
     Tools,
     Uploads,
     UploadTools,
+    Verifying,
     Watching,
     parse_hosts,
 )
@@ -47,7 +51,7 @@ from isobay.hypervisor import Hypervisor
 from isobay.hypervisor.opening import open_hypervisor
 from isobay.inspection import RulesShelf
 from isobay.inspection.doctor import Doctor
-from isobay.objects import DiskObjects
+from isobay.objects import DiskObjects, HeldFiles, Objects
 from isobay.osdetect import Rules
 from isobay.settings import Settings
 from isobay.tasks import Lane, Runner, Runners, open_delivery
@@ -79,19 +83,25 @@ class Isobay(Struct, frozen=True):
 
     settings: Settings
     catalog: Catalog
-    objects: DiskObjects
+    objects: Objects
     rules: RulesShelf
     adder: Adder
     runner: Runners
     tending: Tending
     watching: Watching
     proving: Proving
+    verifying: Verifying
     door: Door
     environments: Environments
     connections: Connections
     keys: KeyRing
     records: Records
     first_key: str
+
+    def damaged_isos(self) -> int:
+        """How many ISOs were ready once and lost their bytes."""
+        with self.catalog.reading() as tx:
+            return self.catalog.checks.count_lost(tx)
 
     def sweep(self) -> int:
         """Settle and delete what processes that died left on the disk; how many files were deleted."""
@@ -102,6 +112,12 @@ class Isobay(Struct, frozen=True):
 
         Sharing(self.catalog, self.objects).settle_all()
         return self.objects.sweep(is_needed)
+
+    def survey(self, *, hashes: bool, repairs: bool) -> Survey:
+        """A pass over the whole store. See ``Survey``."""
+        checker = Checker(self.catalog, self.objects)
+        mender = Mender(self.catalog, self.objects, checker)
+        return Survey(self.catalog, checker, mender, hashes=hashes, repairs=repairs)
 
 
 def build(settings: Settings, connect: Connect | None = None) -> Isobay:
@@ -115,7 +131,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
     seal = load_seal(settings.secret_key, settings.data_dir)
     catalog = open_catalog(settings.catalog_url, settings.task_days)
     delivery = open_delivery(catalog, settings.data_dir, Lane("", OPERATIONS | {PROVE}, takes_rest=True))
-    objects = DiskObjects(settings.objects_dir)
+    objects = _objects(settings, catalog)
     rules = RulesShelf(settings.rules_dir, settings.cache_dir)
     os_types = OsTypes(rules)
     quota = Quota(settings.environment_isos, settings.environment_bytes)
@@ -147,6 +163,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
             Runner(catalog, proof_delivery, {PROVE: prover}, PROOFS_AT_ONCE),
         ),
         tending=Tending(sending),
+        verifying=Verifying(catalog, objects, settings.verify_bytes_per_second, settings.verify_days),
         watching=Watching(hosting, instance_delivery),
         proving=proving,
         door=door,
@@ -161,7 +178,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
 def _tools(
     settings: Settings,
     catalog: Catalog,
-    objects: DiskObjects,
+    objects: Objects,
     rules: RulesShelf,
     os_types: OsTypes,
     network: Network,
@@ -180,7 +197,7 @@ def _tools(
     )
 
 
-def _hosting(settings: Settings, catalog: Catalog, objects: DiskObjects, connect: Connect | None) -> InstanceTools:
+def _hosting(settings: Settings, catalog: Catalog, objects: Objects, connect: Connect | None) -> InstanceTools:
     with catalog.reading() as tx:
         installation = catalog.instances.installation(tx)
 
@@ -204,6 +221,17 @@ def _make(data_dir: Path) -> None:
             f"ISOBAY_DATA_DIR {data_dir} cannot be made: {os.strerror(error.errno or 0)}. "
             "Name a directory you can write to."
         ) from error
+
+
+def _objects(settings: Settings, catalog: Catalog) -> Objects:
+    if not settings.objects_url:
+        return DiskObjects(settings.objects_dir)
+    from isobay.objects.s3 import S3Objects  # boto3 takes longer to load than a quick command to run
+    from isobay.objects.s3_place import Place
+
+    # Who has no server for the catalogue has one machine.
+    hold = catalog.holding.hold if catalog.server else HeldFiles(settings.data_dir / "held")
+    return S3Objects(Place.of(settings), hold)
 
 
 def build_doctor(settings: Settings, rules: Callable[[], Rules]) -> Doctor:
@@ -266,7 +294,7 @@ def web_application(built: Isobay) -> ASGIApp:
             connections=built.connections,
             keys=built.keys,
             records=built.records,
-            metrics=Metrics(),
+            metrics=Metrics(built.damaged_isos),
             threads=Threads(THREADS),
             slow_threads=Threads(SLOW_THREADS, SLOW_WAITING),
             streams=Streams(

@@ -29,9 +29,10 @@
     ├── RangeError              4016  416  no part of what was asked for is there
     ├── HeadTooLargeError       4031  431  the request's head is larger than the limit
     ├── StorageError            5001  507  the disk cannot take or give the bytes
+    │   └── MissingObjectError  5004  507  the bytes of an image are not there
     ├── UnavailableError        5002  503  a part that is needed is not there now
     ├── SettingsError           5003  500  an option has a value that cannot be used
-    └── HypervisorError         5004  502  the host cannot run what is asked for
+    └── HypervisorError         5005  502  the host cannot run what is asked for
 
 ``code`` is the number of the API's error envelope, ``status`` the HTTP status.
 The message is a sentence for people: what, where, and what to do.
@@ -60,6 +61,7 @@ __all__ = [
     "LockedError",
     "MediaTypeError",
     "MethodNotAllowedError",
+    "MissingObjectError",
     "NotFoundError",
     "PieceError",
     "PreconditionError",
@@ -301,6 +303,13 @@ class StorageError(IsobayError):
     status = 507
 
 
+class MissingObjectError(StorageError):
+    """The store answers, and the bytes of an image are not in it."""
+
+    code = 5004
+    status = 507
+
+
 class UnavailableError(IsobayError):
     """A part that the request needs is not there now."""
 
@@ -318,7 +327,7 @@ class SettingsError(IsobayError):
 class HypervisorError(IsobayError):
     """The host answers that it cannot run what is asked for."""
 
-    code = 5004
+    code = 5005
     status = 502
 
 

@@ -13,7 +13,9 @@ from msgspec import Meta, Struct
 from isobay.errors import SettingsError
 
 PREFIX = "ISOBAY_"
-_SECRET = frozenset({"admin_key", "secret_key", "proxy", "database_url"})  # may hold a password: never shown
+_SECRET = frozenset(
+    {"admin_key", "secret_key", "proxy", "database_url", "s3_secret_key"}
+)  # may hold a password: never shown
 
 
 def _default_data_dir() -> Path:
@@ -148,6 +150,13 @@ class Settings(Struct, kw_only=True, frozen=True):
     upload_stall_seconds: Annotated[
         int, Meta(ge=1, le=3600, description="How long who uploads may send nothing before the connection is cut.")
     ] = 60
+    verify_bytes_per_second: Annotated[
+        int,
+        Meta(ge=0, description="How many bytes of stored images a worker reads a second to verify them; 0 is none."),
+    ] = 16 << 20
+    verify_days: Annotated[
+        int, Meta(ge=1, le=3650, description="How many days after it was verified an image is verified again.")
+    ] = 30
     signing_keys: Annotated[
         str,
         Meta(
@@ -171,6 +180,21 @@ class Settings(Struct, kw_only=True, frozen=True):
             description="What logins are sealed and links signed with; empty keeps a random one in the data directory.",
         ),
     ] = ""
+    objects_url: Annotated[
+        str,
+        Meta(description="Where images lie, as s3://bucket/prefix; empty is the data directory."),
+    ] = ""
+    s3_endpoint: Annotated[
+        str, Meta(description="The S3 server, as https://s3.example.org; empty is Amazon's for the region.")
+    ] = ""
+    s3_region: Annotated[str, Meta(description="The region of the bucket.")] = "us-east-1"
+    s3_access_key: Annotated[
+        str, Meta(description="The key's id for S3; empty takes what boto3 finds: environment, profile or role.")
+    ] = ""
+    s3_secret_key: Annotated[str, Meta(description="The key's secret for S3.")] = ""
+    s3_redirect: Annotated[
+        bool, Meta(description="Whether a download by link is sent on to S3 instead of going through isobay.")
+    ] = True
     rules_url: Annotated[
         str, Meta(description="Where `isobay rules update` fetches libosinfo's database when no --url is given.")
     ] = "https://releases.pagure.org/libosinfo/"

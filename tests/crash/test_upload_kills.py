@@ -4,112 +4,138 @@ from __future__ import annotations
 
 import hashlib
 import random
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from threading import Timer
 
 import httpx
-from series import CHANCE, check_nothing_left, digest, until
+from forked import Services
+from series import CHANCE, MIB, PATIENCE_SECONDS, Workers, check_nothing_left, digest, until
 
-from service import KEY, SEED, Service, serving
+from images import image
+from service import KEY, SEED, Service
 
-KILLS = 30
+KILLS = 100
 AT_ONCE = 3
-PIECE = 1 << 18
+IMAGE_BYTES = 4 * MIB
+LATER_SECONDS = 0.06
+PIECE = 1 << 16
 VERSION = {"Tus-Resumable": "1.0.0", "MC-Api-Key": KEY}
 BYTES = {**VERSION, "Content-Type": "application/offset+octet-stream"}
 
 
 class Uploading:
-    """One upload of the image after the other, by a client that believes nothing but what it is told."""
+    """Uploads of one image, some at any time, by a client that believes nothing but what it is told."""
 
-    def __init__(self, image: bytes, chance: random.Random) -> None:
-        self._image = image
+    def __init__(self, content: bytes, chance: random.Random) -> None:
+        self._image = content
+        self._sha256 = hashlib.sha256(content).hexdigest()
         self._chance = chance
-        self._paths: list[str] = []
-        self.ended: list[str] = []
+        self._open: list[str] = []
+        self._deleting = ""
         self.told: dict[str, int] = {}
+        self.ended: list[str] = []
 
-    def go_on(self, service: Service, kill_at: int) -> None:
-        """Send pieces until about so many bytes went out; then the service is killed, wherever it is with them."""
-        sent = 0
-        with httpx.Client(base_url=service.address, timeout=30) as client:
-            for number in count():
-                path = self._path(client, number % AT_ONCE)
-                offset = self._offset(client, path)
-                assert offset >= self.told[path], "what was told once is kept"
-                size = self._chance.choice([PIECE, 5 * PIECE, len(self._image)])
-                piece = self._image[offset : offset + size]
-                try:
-                    answer = client.patch(
-                        path,
-                        headers={**BYTES, "Upload-Offset": str(offset)},
-                        content=self._pieces(service, piece, kill_at - sent),
-                    )
-                except httpx.TransportError:
-                    service.process.wait()
-                    return
-                sent += len(piece)
-                assert answer.status_code == 204, answer.text
-                self.told[path] = int(answer.headers["upload-offset"])
-                assert self.told[path] == offset + len(piece)
-                if self.told[path] == len(self._image):
-                    self._gather(service, path)
+    def go_on(self, service: Service) -> None:
+        """Go on until the service is killed: a little after so many bytes went out, whatever it does by then."""
+        self._kill_after = int(self._chance.uniform(0, 1.5 * len(self._image)))
+        self._killer = Timer(self._chance.uniform(0, LATER_SECONDS), service.process.kill)
+        with httpx.Client(base_url=service.address, timeout=PATIENCE_SECONDS) as client:
+            try:
+                while True:
+                    while len(self._open) < AT_ONCE:
+                        self._begin(client)
+                    self._step(client, service, self._chance.choice(self._open))
+            except httpx.TransportError:
+                service.process.wait()
+                self._killer.join()
 
     def finish(self, service: Service) -> None:
         """Bring all to their ends."""
-        with httpx.Client(base_url=service.address, timeout=30) as client:
-            for path in list(self._paths):
-                offset = self._offset(client, path)
-                if offset < len(self._image):
-                    headers = {**BYTES, "Upload-Offset": str(offset)}
-                    assert client.patch(path, headers=headers, content=self._image[offset:]).status_code == 204
-                self._gather(service, path)
+        self._kill_after = 1 << 62
+        with httpx.Client(base_url=service.address, timeout=PATIENCE_SECONDS) as client:
+            while self._open:
+                self._step(client, service, self._open[0])
 
-    def _path(self, client: httpx.Client, number: int) -> str:
-        while number >= len(self._paths):
-            headers = {**VERSION, "Upload-Length": str(len(self._image)), "Upload-Metadata": "name eA=="}
-            answer = client.post(f"{SEED}/uploads", headers=headers)
-            assert answer.status_code == 201, answer.text
-            self._paths.append(answer.headers["location"])
-            self.told[self._paths[-1]] = 0
-        return self._paths[number]
+    def _begin(self, client: httpx.Client) -> None:
+        headers = {**VERSION, "Upload-Length": str(len(self._image)), "Upload-Metadata": "name eA=="}
+        answer = client.post(f"{SEED}/uploads", headers=headers)
+        assert answer.status_code == 201, answer.text
+        self._open.append(answer.headers["location"])
+        self.told[self._open[-1]] = 0
 
-    def _offset(self, client: httpx.Client, path: str) -> int:
-        answer = client.head(path, headers=VERSION)
-        assert answer.status_code == 200
-        return int(answer.headers["upload-offset"])
+    def _step(self, client: httpx.Client, service: Service, path: str) -> None:
+        """One request more of an upload, or its end."""
+        if path == self._deleting:
+            self._delete(client, path)
+            return
+        offset = int(client.head(path, headers=VERSION).headers["upload-offset"])
+        assert offset >= self.told[path], "what was told once is kept"
+        self.told[path] = offset
+        size = self._chance.choice([PIECE, MIB, len(self._image)])
+        piece = self._image[offset : offset + size]
+        headers = {**BYTES, "Upload-Offset": str(offset), "Content-Length": str(len(piece))}
+        answer = client.patch(path, headers=headers, content=self._sent(piece))
+        if not piece:  # all was there already: it is ready, or in somebody's hands, or was only waiting to be asked
+            assert answer.status_code in (204, 409, 423), answer.text
+            self._check(client, service, path)
+            self._delete(client, path)
+            return
+        assert answer.status_code == 204, answer.text
+        self.told[path] = int(answer.headers["upload-offset"])
+        assert self.told[path] == offset + len(piece)
 
-    def _pieces(self, service: Service, piece: bytes, kill_after: int) -> Any:
-        for start in range(0, len(piece), PIECE // 4):
-            if start >= kill_after:
-                service.process.kill()
-            yield piece[start : start + PIECE // 4]
-        if len(piece) >= kill_after:
-            service.process.kill()  # all of it is on its way: while it is synced, hashed, published or answered
+    def _sent(self, piece: bytes) -> Iterator[bytes]:
+        for start in range(0, len(piece), PIECE):
+            yield piece[start : start + PIECE]
+            self._kill_after -= PIECE
+            if self._kill_after <= 0 and not self._killer.ident:
+                self._killer.start()
 
-    def _gather(self, service: Service, path: str) -> None:
+    def _check(self, client: httpx.Client, service: Service, path: str) -> None:
         iso_path = path.replace("/uploads/", "/isos/")
-        assert until(lambda: service.get(iso_path)["ready"])
-        iso = service.get(iso_path)
-        assert (iso["size"], iso["checksums"]["sha256"]) == (len(self._image), hashlib.sha256(self._image).hexdigest())
+        assert until(lambda: client.get(iso_path, headers=VERSION).json()["data"]["ready"])
+        iso = client.get(iso_path, headers=VERSION).json()["data"]
+        assert (iso["size"], iso["checksums"]["sha256"]) == (len(self._image), self._sha256)
         with service.behind.catalog.reading() as tx:
             kept = service.behind.catalog.isos.by_id(tx, iso["id"])
         assert kept
-        assert digest(service.behind, kept.object_id) == iso["checksums"]["sha256"]
-        assert service.client().delete(iso_path).status_code == 200
-        self._paths.remove(path)
+        assert digest(service.behind, kept.object_id) == self._sha256
+
+    def _delete(self, client: httpx.Client, path: str) -> None:
+        tried = path == self._deleting
+        self._deleting = path
+        status = client.delete(path.replace("/uploads/", "/isos/"), headers=VERSION).status_code
+        assert status == 200 or (tried and status == 404)
+        self._open.remove(path)
         self.ended.append(path)
 
 
-def test_services_may_be_killed_while_images_are_uploaded(tmp_path: Path, large_image: Path):
+def _forget_beginnings(service: Service) -> int:
+    """Delete the uploads of which nobody was told that they had begun; how many there were."""
+    isos = service.get(f"{SEED}/isos")
+    for iso in isos:
+        assert (iso["status"], iso["progress"]) == ("uploading", 0), "no image is there twice"
+        assert service.client().delete(f"{SEED}/isos/{iso['id']}").status_code == 200
+    return len(isos)
+
+
+def test_services_may_be_killed_while_images_are_uploaded(tmp_path: Path):
     """What a client was told is kept through every kill; no image is lost, doubled or of mixed bytes."""
-    image, chance = large_image.read_bytes(), random.Random(CHANCE)
-    uploading = Uploading(image, chance)
-    for _ in range(KILLS):
-        with serving(tmp_path / "data") as service:
-            uploading.go_on(service, int(chance.uniform(0, len(image))))
-    with serving(tmp_path / "data") as service:
-        uploading.finish(service)
+    chance = random.Random(CHANCE)
+    path = image(tmp_path / "image.iso", {"payload.bin": chance.randbytes(IMAGE_BYTES)})
+    uploading = Uploading(path.read_bytes(), chance)
+    data_dir = tmp_path / "data"
+    with Services(data_dir) as services, Workers(data_dir) as workers:
+        workers.start()
+        for _ in range(KILLS):
+            uploading.go_on(services.start())
+        last = services.start()
+        uploading.finish(last)
+        assert _forget_beginnings(last) <= KILLS
+        workers.end()
+        last.process.kill()
+        last.process.wait()
         assert len(uploading.ended) == len(uploading.told) > AT_ONCE
-        check_nothing_left(service.behind)
+        services.start()  # what a killed process left on the disk is swept
+        check_nothing_left(last.behind)

@@ -13,10 +13,11 @@ from isobay.model import ApiKey, Connection, ConnectionStatus, Environment, Name
 SERVICE_CODE = "compute-on"
 ENVIRONMENT = "test_area"
 ZONE = "zone1"
+SHORTEST_KEY = 16
 
 
 def furnish(catalog: Catalog, admin_key: str) -> str:
-    """Furnish the catalogue if it is empty; the administrator key to print, or nothing where it is not.
+    """Furnish the catalogue if it is empty; the administrator key to print, or nothing where none was made.
 
     One transaction: of two processes that start at once, one furnishes.
     """
@@ -41,14 +42,19 @@ def furnish(catalog: Catalog, admin_key: str) -> str:
             creation_date=now,
         )
         catalog.environments.add(tx, environment)
-        secret = _usable(admin_key) or secrets.new_secret()
+        made = "" if admin_key else secrets.new_secret()
         key = ApiKey(id=str(uuid4()), name="first administrator", role="administrator", environments=[], created=now)
-        catalog.keys.add(tx, key, *secrets.hashed(secret))
-    return secret
+        catalog.keys.add(tx, key, *secrets.hashed(made or _usable(admin_key)))
+    return made
 
 
 def _usable(admin_key: str) -> str:
-    if admin_key and not (admin_key.isascii() and admin_key.isprintable() and " " not in admin_key):
+    if len(admin_key) < SHORTEST_KEY:
+        raise SettingsError(
+            f"ISOBAY_ADMIN_KEY needs at least {SHORTEST_KEY} characters: it opens everything, and a shorter one can be "
+            "guessed. Leave it out to have one made."
+        )
+    if not (admin_key.isascii() and admin_key.isprintable() and " " not in admin_key):
         raise SettingsError(
             "ISOBAY_ADMIN_KEY can hold printable ASCII characters without blanks: it goes into a header."
         )

@@ -1,8 +1,8 @@
 """What isobay knows, in SQL, and the only room that speaks it.
 
 A caller opens ``catalog.reading()`` or ``catalog.writing()`` and passes the transaction it gets to
-the nouns: ``catalog.isos``, ``.imports``, ``.uploads``, ``.instances``, ``.boot_proofs``,
-``.environments``, ``.connections``, ``.keys``, ``.tasks``, ``.activities``.
+the nouns: ``catalog.isos``, ``.imports``, ``.uploads``, ``.instances``, ``.boot_proofs``, ``.environments``,
+``.connections``, ``.keys``, ``.tasks``, ``.checks``, ``.activities``.
 """
 
 from sqlalchemy import Connection as Transaction

@@ -10,9 +10,11 @@ from sqlalchemy.exc import OperationalError
 
 from isobay.catalog.activities import Activities
 from isobay.catalog.boot_proofs import BootProofs
+from isobay.catalog.checks import Checks
 from isobay.catalog.connections import Connections
 from isobay.catalog.database import Database, reason_of
 from isobay.catalog.environments import Environments
+from isobay.catalog.holding import Holding
 from isobay.catalog.imports import Imports
 from isobay.catalog.instances import Instances
 from isobay.catalog.isos import Isos, Kept
@@ -37,8 +39,10 @@ class Catalog:
         self._database = database
         self.activities = Activities()
         self.boot_proofs = BootProofs()
+        self.checks = Checks()
         self.connections = Connections()
         self.environments = Environments()
+        self.holding = Holding(database)
         self.imports = Imports()
         self.instances = Instances()
         self.isos = Isos()
@@ -120,6 +124,7 @@ class Catalog:
         """Give every connection back."""
         self._unchanged.close()
         self._pages.close()
+        self.holding.close()
         self._database.close()
 
 

@@ -69,6 +69,10 @@ class Database:
         with self._writer.begin() as connection:
             yield connection
 
+    def session(self) -> Connection:
+        """A connection to keep. Invalidate it at the end: what its session holds is nothing for the next one."""
+        return self._reader.connect()
+
     def close(self) -> None:
         """Give every connection back."""
         self._reader.dispose()

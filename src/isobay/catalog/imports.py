@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from isobay.catalog.tables import imports
 
@@ -32,11 +32,9 @@ class Imports:
 
     def get(self, tx: Connection, iso_id: str) -> Import | None:
         """The import that this ISO comes from."""
-        return _found(tx, imports.c.iso_id == iso_id)
-
-    def of_task(self, tx: Connection, task_id: str) -> Import | None:
-        """The import that this task fetches."""
-        return _found(tx, imports.c.task_id == task_id)
+        columns = (imports.c.iso_id, imports.c.task_id, imports.c.request, imports.c.version)
+        row = tx.execute(select(*columns).where(imports.c.iso_id == iso_id)).first()
+        return Import(*row) if row else None
 
     def set_version(self, tx: Connection, iso_id: str, version: str) -> None:
         """Note which file the server gives."""
@@ -45,9 +43,3 @@ class Imports:
     def set_task(self, tx: Connection, iso_id: str, task_id: str) -> None:
         """Note that another task fetches it from now on."""
         tx.execute(update(imports).where(imports.c.iso_id == iso_id).values(task_id=task_id))
-
-
-def _found(tx: Connection, where: ColumnElement[bool]) -> Import | None:
-    columns = (imports.c.iso_id, imports.c.task_id, imports.c.request, imports.c.version)
-    row = tx.execute(select(*columns).where(where)).first()
-    return Import(*row) if row else None

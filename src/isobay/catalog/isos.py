@@ -98,14 +98,17 @@ class Isos:
     def share(self, tx: Connection, iso_id: str, is_there: Callable[[str, int], bool]) -> list[str]:
         """Let an ISO that is ready, and all others with equal bytes, wherever they are, have one object.
 
-        ``is_there`` tells whether an object has so many bytes. Gives the objects that nobody needs any more, to be
-        deleted when this is committed. An ISO that an instance uses keeps its own: a guest has it open.
+        That is its own, which was hashed when it came: an older one may have rotted meanwhile. ``is_there`` tells
+        whether an object has so many bytes. Gives the objects that nobody needs any more, to be deleted when this
+        is committed. An ISO that an instance uses keeps its own: a guest has it open.
         """
-        own = tx.execute(select(isos.c.sha256, isos.c.size).where(isos.c.id == iso_id, isos.c.ready)).first()
+        known = select(isos.c.sha256, isos.c.size, isos.c.object_id)
+        own = tx.execute(known.where(isos.c.id == iso_id, isos.c.ready)).first()
         if own is None or not own.sha256:
             return []
         equal = (isos.c.sha256 == own.sha256, isos.c.size == own.size, isos.c.ready)
-        objects = dict.fromkeys(tx.execute(select(isos.c.object_id).where(*equal).order_by(isos.c.seq)).scalars())
+        others = tx.execute(select(isos.c.object_id).where(*equal).order_by(isos.c.seq)).scalars()
+        objects = dict.fromkeys([own.object_id, *others])
         if len(objects) == 1:
             return []
         kept = next((each for each in objects if is_there(each, own.size)), None)

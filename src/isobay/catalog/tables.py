@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 metadata = MetaData()
@@ -148,6 +149,10 @@ FOUND_BY = tuple(
 for name in FOUND_BY:
     Index(f"ix_isos_scope_{name}", isos.c.scope_id, isos.c[name], isos.c.seq)
 
+# An ISO that failed though its hash is known was whole once. Written out, or no database finds its index by it.
+was_whole = text("status = 'failed' AND sha256 <> ''")
+Index("ix_isos_was_whole", isos.c.seq, sqlite_where=was_whole, postgresql_where=was_whole)
+
 tasks = Table(
     "tasks",
     metadata,
@@ -266,4 +271,14 @@ boot_proofs = Table(
     Column("task_id", Id, nullable=False),
     Column("picture", LargeBinary),
     Index("ix_boot_proofs_task_id", "task_id"),
+)
+
+# When an object was last read and compared with its hash, and the last sign of life of who reads it now. A row is
+# there from the first reading on; until then an object counts as checked when its ISO was made: it was hashed then.
+object_checks = Table(
+    "object_checks",
+    metadata,
+    Column("object_id", Id, primary_key=True),
+    Column("checked", Binary, nullable=False),
+    Column("claimed", Binary, nullable=False),
 )

@@ -13,6 +13,7 @@ import typer
 from isobay.cli import terminal
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
+from isobay.cli.recording import record
 from isobay.cli.shelved import tell_shelved
 from isobay.errors import IsobayError
 
@@ -58,9 +59,7 @@ def add(
 def _add_one(built: Isobay, visit: Visit, path: Path, name: str) -> Iso:
     with terminal.progress(path.name) as progress:
         iso = built.adder.add_file(visit.place, path, name, progress)
-    built.door.record(
-        visit.identity, "iso.add", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
-    )
+    record(built, visit, "iso.add", iso)
     return iso
 
 

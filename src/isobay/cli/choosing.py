@@ -43,7 +43,7 @@ def the_iso(visit: Visit, word: str) -> Iso:
             raise _several("ISOs", word) from None
         if not found:
             raise
-        return found[0]
+        return visit.engine.get_iso(visit.place, found[0].id)  # which tells more than what lists have
 
 
 def _beginning_with(visit: Visit, word: str) -> list[Iso]:
@@ -68,6 +68,17 @@ def the_instance(visit: Visit, word: str) -> Instance:
 def the_offering(visit: Visit, word: str) -> ComputeOffering:
     """The compute offering that is meant, as ``the_instance`` is."""
     return the_only("computeofferings", visit.engine.instances.offerings(visit.place), word)
+
+
+def the_others(built: Isobay, visit: Visit, names: Sequence[str]) -> Sequence[str]:
+    """The ids of other environments of the service by their names. Raises NotFoundError for a name that is none."""
+    try:
+        return built.environments.named(visit.identity, visit.place, names) if names else ()
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"There is no environment {error.context['id']!r} in this service. `isobay environments list` shows them.",
+            **error.context,
+        ) from error
 
 
 def the_os_type(visit: Visit, word: str) -> OsType:

@@ -15,9 +15,10 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.choosing import the_iso
+from isobay.cli.completing import iso_names
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
-from isobay.errors import AlreadyExistsError, ChecksumError, ConflictError, FetchError, StorageError, WrongStateError
+from isobay.errors import AlreadyExistsError, ChecksumError, ConflictError, IsobayError, StorageError, WrongStateError
 from isobay.settings import Settings
 
 if TYPE_CHECKING:  # what is heavy is loaded when the command runs
@@ -30,7 +31,10 @@ RETRIES = 8
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_NAME = 200  # bytes, of the 255 that file systems take
 
-Word = Annotated[str, typer.Argument(help="The ISO's id or its name.", metavar="ID", show_default=False)]
+Word = Annotated[
+    str,
+    typer.Argument(help="The ISO's id or its name.", metavar="ID", autocompletion=iso_names, show_default=False),
+]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -148,7 +152,7 @@ def _receive(receiver: Receiver, saving: _Saving) -> None:
         before = saving.have
         try:
             receiver.fetch(saving.iso, saving.have, saving.take, saving.begin)
-        except FetchError as error:
+        except IsobayError as error:
             failures = 0 if saving.have > before else failures + 1
             if not error.context.get("retry") or failures > RETRIES:
                 raise

@@ -9,6 +9,7 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.choosing import the_only
+from isobay.cli.completing import environment_names
 from isobay.cli.fields import checked
 from isobay.cli.opening import opened
 from isobay.cli.options import DataDir, Json
@@ -23,7 +24,12 @@ MaxBytes = Annotated[
 MaxIsos = Annotated[
     int | None, typer.Option(help="The ISOs it may hold; 0 is what the settings say.", show_default=False)
 ]
-Name = Annotated[str, typer.Argument(help="The environment's name or id.", metavar="NAME", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="The environment's name or id.", metavar="NAME", autocompletion=environment_names, show_default=False
+    ),
+]
 _HEADINGS = ("ID", "Name", "Service", "Membership", "ISOs", "Bytes", "Description")
 
 

@@ -35,9 +35,11 @@ def examine(url: str, checksum_url: str, settings: Settings, imported: Path | No
 
 
 def _room(settings: Settings) -> int:
-    """The bytes that the data directory still takes; -1 where there is none, or another account's."""
+    """The bytes that the data directory still takes; -1 where there is none, or another account's, or S3 has them."""
     from isobay.objects import DiskObjects
 
+    if settings.objects_url:
+        return -1
     there = os.access(settings.objects_dir, os.W_OK | os.X_OK)
     return DiskObjects(settings.objects_dir).room() if there else -1
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from isobay.clock import written
 from isobay.errors import InvalidFieldsError
 
 T = TypeVar("T", bound=Struct)
@@ -51,6 +53,15 @@ def field_named(kind: type[Struct], names: Iterable[str], shown: str) -> str:
     if shown not in fields:
         raise InvalidFieldsError({"sort-by": f"must be one of {', '.join(sorted(fields))}"})
     return fields[shown]
+
+
+def moment(name: str, text: str) -> str:
+    """A day or a moment, as the catalogue writes moments; without a zone it is UTC. Raises InvalidFieldsError."""
+    try:
+        found = datetime.fromisoformat(text)
+        return written(found if found.tzinfo else found.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as error:
+        raise InvalidFieldsError({name: "must be a day or a moment, as 2027-01-31 or 2027-01-31T08:00:00Z"}) from error
 
 
 def _phrase(error: msgspec.ValidationError) -> str:

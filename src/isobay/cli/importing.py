@@ -13,6 +13,7 @@ from isobay.cli.fields import checked
 from isobay.cli.following import follow_import, tell_started
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode
+from isobay.cli.recording import record
 from isobay.errors import InvalidFieldsError
 from isobay.model import NewIso
 from isobay.model.iso import NAME_LENGTH
@@ -75,14 +76,7 @@ def import_(
         if zone:
             values["zone_id"] = the_zone(visit, zone).id
         iso, task = visit.engine.import_iso(visit.place, checked(NewIso, values))
-        built.door.record(
-            visit.identity,
-            "iso.import",
-            environment_id=visit.place.environment_id,
-            object_id=iso.id,
-            name=iso.name,
-            url=iso.source_url,
-        )
+        record(built, visit, "iso.import", iso, url=iso.source_url)
         if no_wait:
             tell_started(built, iso, task, as_json=as_json)
         else:

@@ -8,16 +8,21 @@ from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from msgspec import UNSET, structs
 
 from isobay.cli import terminal
 from isobay.cli.asking import ask
-from isobay.cli.choosing import the_iso, the_os_type
+from isobay.cli.choosing import the_iso, the_os_type, the_others
+from isobay.cli.completing import environment_names, iso_names
 from isobay.cli.contents import InnerPath, Output
 from isobay.cli.contents import show as show_contents
 from isobay.cli.fields import checked, field_named, filters
 from isobay.cli.following import follow_import, tell_started
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode, Yes
+from isobay.cli.recording import record
+from isobay.errors import NotFoundError
+from isobay.http.fields import given_fields
 from isobay.model import Iso, IsoEdit, Listing, read_record
 
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
@@ -28,7 +33,22 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 IsoId = Annotated[
-    str, typer.Argument(help="The ISO's id, the beginning of its id, or its name.", metavar="ID", show_default=False)
+    str,
+    typer.Argument(
+        help="The ISO's id, the beginning of its id, or its name.",
+        metavar="ID",
+        autocompletion=iso_names,
+        show_default=False,
+    ),
+]
+SharedWith = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Seen from this environment of the service too; repeat it. Replaces those of before.",
+        metavar="NAME",
+        autocompletion=environment_names,
+        show_default=False,
+    ),
 ]
 Flag = bool | None
 _HEADINGS = ("ID", "Name", "OS type", "Arch", "Boots", "Size", "Status", "Visibility")
@@ -68,7 +88,7 @@ def list_isos(
         if as_json:
             terminal.json_list(found)
         else:
-            terminal.table(_HEADINGS, (_row(iso) for iso in found))
+            terminal.table(_HEADINGS, (_row(visit, iso) for iso in found))
 
 
 def _found(visit: Visit, listing: Listing) -> Iterator[Iso]:
@@ -80,7 +100,7 @@ def _found(visit: Visit, listing: Listing) -> Iterator[Iso]:
     return map(read_record, chain.from_iterable(visit.engine.stream_isos(visit.place, listing)))
 
 
-def _row(iso: Iso) -> tuple[object, ...]:
+def _row(visit: Visit, iso: Iso) -> tuple[object, ...]:
     is_read = terminal.is_terminal()
     size = terminal.bytes_text(iso.size) if is_read else iso.size
     status = f"importing {iso.progress:.0%}" if is_read and iso.status == "importing" else iso.status
@@ -93,8 +113,19 @@ def _row(iso: Iso) -> tuple[object, ...]:
         boots,
         size,
         status,
-        iso.visibility,
+        _visibility(visit, iso) if is_read else iso.visibility,
     )
+
+
+def _visibility(visit: Visit, iso: Iso) -> str:
+    """With the names of the environments that one of the environment's own is shared with, which lists do not have."""
+    if iso.visibility != "shared":
+        return iso.visibility
+    try:
+        names = visit.engine.get_iso(visit.place, iso.id).shared_with
+    except NotFoundError:
+        return iso.visibility  # it was deleted since the list was read
+    return f"shared with {', '.join(names)}" if names else iso.visibility
 
 
 @app.command()
@@ -114,10 +145,8 @@ def _show(iso: Iso, *, as_json: bool) -> None:
     if as_json:
         terminal.json(iso)
         return
-    from msgspec import structs
-
     shown = ((field.encode_name, getattr(iso, field.name)) for field in structs.fields(iso))
-    terminal.facts(iso.name, ((name, _text(value)) for name, value in shown if value not in ("", [])))
+    terminal.facts(iso.name, ((name, _text(value)) for name, value in shown if value not in ("", [], UNSET)))
 
 
 def _text(value: object) -> str:
@@ -137,6 +166,7 @@ def edit(
     public: Annotated[
         Flag, typer.Option("--public/--private", help="Seen from every environment of the service, or from its own.")
     ] = None,
+    shared_with: SharedWith = None,
     extractable: Annotated[
         Flag, typer.Option("--extractable/--no-extractable", help="May be downloaded, or not.")
     ] = None,
@@ -158,16 +188,20 @@ def edit(
         "featured": featured,
         "bootable": bootable,
     }
+    if shared_with and public is not None:
+        raise typer.BadParameter("goes without --public and --private", param_hint="--shared-with")
+    if shared_with:
+        values |= {"visibility": "shared", "shared_with": shared_with}
     if os_type is None and all(value is None for value in values.values()):
         raise typer.BadParameter("name something to change; --help lists what there is")
     with visiting(data_dir, environment, service) as (built, visit):
         if os_type is not None:
             values["os_type_id"] = the_os_type(visit, os_type).id
         change = checked(IsoEdit, values)
-        iso = visit.engine.edit_iso(visit.place, the_iso(visit, iso_id).id, change)
-        built.door.record(
-            visit.identity, "iso.edit", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
-        )
+        found = the_iso(visit, iso_id)
+        others = the_others(built, visit, shared_with or ())
+        iso = visit.engine.edit_iso(visit.place, found.id, change, others)
+        record(built, visit, "iso.edit", iso, changed=given_fields(change))
         _show(iso, as_json=as_json)
 
 
@@ -183,9 +217,7 @@ def retry(
     """Let an import that failed go on from where it stopped, and follow that to its end."""
     with visiting(data_dir, environment, service) as (built, visit):
         iso, task = visit.engine.retry_iso(visit.place, the_iso(visit, iso_id).id)
-        built.door.record(
-            visit.identity, "iso.retry", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
-        )
+        record(built, visit, "iso.retry", iso)
         if no_wait:
             tell_started(built, iso, task, as_json=as_json)
         else:
@@ -196,7 +228,9 @@ def retry(
 def delete(
     iso_ids: Annotated[
         list[str],
-        typer.Argument(help="Ids, beginnings of ids, or names.", metavar="ID", show_default=False),
+        typer.Argument(
+            help="Ids, beginnings of ids, or names.", metavar="ID", autocompletion=iso_names, show_default=False
+        ),
     ],
     yes: Yes = False,
     environment: EnvironmentName = "test_area",
@@ -212,9 +246,7 @@ def delete(
         tasks = []
         for iso in chosen.values():
             tasks.append(visit.engine.delete_iso(visit.place, visit.identity, iso.id))
-            built.door.record(
-                visit.identity, "iso.delete", environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name
-            )
+            record(built, visit, "iso.delete", iso)
             if not as_json:
                 terminal.deleted(iso.id, iso.name, as_json=False)
         if as_json:

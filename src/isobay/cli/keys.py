@@ -8,7 +8,8 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.choosing import the_only
-from isobay.cli.fields import checked
+from isobay.cli.completing import environment_names
+from isobay.cli.fields import checked, moment
 from isobay.cli.opening import opened
 from isobay.cli.options import DataDir, Json
 from isobay.model.requests import KeyRequest
@@ -49,11 +50,16 @@ def create(
     ] = "editor",
     environment: Annotated[
         list[str] | None,
-        typer.Option("--environment", "-e", help="An environment it may enter; repeat it. Administrators enter all."),
+        typer.Option(
+            "--environment",
+            "-e",
+            help="An environment it may enter; repeat it. Administrators enter all.",
+            autocompletion=environment_names,
+        ),
     ] = None,
     expires: Annotated[
-        str | None, typer.Option(help="When it opens nothing any more, as 2027-01-31T00:00:00Z.", show_default="never")
-    ] = None,
+        str, typer.Option(help="The day or moment, in UTC, when it opens nothing any more.", show_default="never")
+    ] = "",
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -63,7 +69,8 @@ def create(
     with opened(data_dir, make=True) as built:
         known = built.environments.all(OPERATOR)
         entered = [the_only("environments", known, each).id for each in environment or ()]
-        values = {"name": name, "role": role, "environments": entered, "expires": expires}
+        end = moment("expires", expires) if expires else None
+        values = {"name": name, "role": role, "environments": entered, "expires": end}
         request = checked(KeyRequest, values)
         key = built.keys.create(OPERATOR, request)
         if as_json:

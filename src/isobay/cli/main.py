@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from isobay import __version__
-from isobay.cli import environments, instances, isos, keys, rules, tasks, terminal
+from isobay.cli import environments, instances, isos, keys, rules, store, tasks, terminal
+from isobay.cli.activity import activity
 from isobay.cli.add import add
 from isobay.cli.download import download
 from isobay.cli.files import files
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, files, add, upload, download, serve, worker):
+for command in (inspect, files, add, upload, download, activity, serve, worker):
     app.command()(command)
 app.command("import")(import_)
 for name, group in (
@@ -42,6 +43,7 @@ for name, group in (
     ("environments", environments.app),
     ("keys", keys.app),
     ("rules", rules.app),
+    ("store", store.app),
 ):
     app.add_typer(group, name=name)
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from isobay.cli.completing import environment_names
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -18,7 +20,10 @@ DataDir = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-EnvironmentName = Annotated[str, typer.Option("--environment", "-e", help="The environment, by its name.")]
+EnvironmentName = Annotated[
+    str,
+    typer.Option("--environment", "-e", help="The environment, by its name.", autocompletion=environment_names),
+]
 ServiceCode = Annotated[
     str, typer.Option("--service", help="The service code; needed where two services have such an environment.")
 ]

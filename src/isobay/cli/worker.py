@@ -26,7 +26,7 @@ def worker(
         bool, typer.Option("--with-parent", help="End when standard input does: for who starts a worker.")
     ] = False,
 ) -> None:
-    """Work on tasks, such as imports, and look after uploads and instances, until it is told to end.
+    """Work on tasks, such as imports, look after uploads and instances, and verify images, until it is told to end.
 
     What it then has in hand goes on in the next worker. `isobay serve` runs one by itself.
     """
@@ -47,8 +47,9 @@ def worker(
         Thread(target=_end_in_time, args=(stop, ended), daemon=True).start()
         try:
             # Not in this thread: a signal's handler, which runs here, must find the event free to be set.
-            with ThreadPoolExecutor(4) as threads:
+            with ThreadPoolExecutor(5) as threads:
                 threads.submit(built.tending.run, stop)
+                threads.submit(built.verifying.run, stop)
                 threads.submit(built.watching.run, stop)
                 threads.submit(built.proving.run, stop)
                 running = threads.submit(built.runner.run, stop)

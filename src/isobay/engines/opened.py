@@ -14,6 +14,7 @@ class Opened(Struct, frozen=True):
 
     ``tag`` is another one for other bytes, ``modified`` is RFC 3339, ``sha256`` in hex and empty where nobody knows.
     ``read_at`` is called by one thread at a time. ``file`` is the descriptor of a file with the same bytes, or -1.
+    ``link`` gives a URL of the same bytes elsewhere, for a Content-Disposition and some seconds, or nothing.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Opened(Struct, frozen=True):
     read_at: Callable[[int, int], bytes]
     close: Callable[[], None]
     file: int = -1
+    link: Callable[[str, int], str] = lambda _disposition, _seconds: ""
 
     @property
     def chunks(self) -> Generator[bytes]:

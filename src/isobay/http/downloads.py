@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import lru_cache
 from secrets import token_hex
 from urllib.parse import quote
 
@@ -22,6 +24,8 @@ from isobay.http.tasks import told
 from isobay.transfer.links import no_such_link
 
 OCTETS = "application/octet-stream"
+IMAGES_KNOWN = 1024  # who fetches an image in many ranges is told the same of it each time
+REDIRECT_SECONDS = 300  # in which a download has to begin; our own link is good for longer, and leads anew
 
 endpoints = Endpoints("downloads")
 
@@ -60,6 +64,7 @@ def generate_download_url(call: Call) -> Reply:
     errors=(401, 403, 404, 409, 412, 416, 503, 507),
     media_type=OCTETS,
     wrapped=False,
+    recalled=True,
 )
 def get_iso_content(call: Call) -> Reply:
     """Its bytes, or the ranges of them that are asked for. Another environment's must be extractable."""
@@ -79,16 +84,33 @@ def get_iso_content(call: Call) -> Reply:
     errors=(404, 412, 416, 503, 507),
     media_type=OCTETS,
     wrapped=False,
+    redirects=True,
 )
 def get_download(call: Call) -> Reply:
-    """Its bytes, or the ranges of them that are asked for, as long as it is there and extractable. No key is needed."""
+    """Its bytes, or the ranges of them that are asked for, as long as it is there and extractable. No key is needed.
+
+    Where images lie in S3 the answer may be a redirect to the same bytes there.
+    """
     link = call.services.links.read(call.path["token"])
     try:
         there = call.services.door.follow(link.environment_id)
         opened = there.engine.open_iso(there.place, link.iso_id, by_link=True)
     except (NotFoundError, WrongStateError, ForbiddenError) as error:
         raise no_such_link() from error
+    with ExitStack() as stack:
+        stack.callback(opened.close)
+        url = opened.link(disposition(_file_name(opened.name)), REDIRECT_SECONDS) if _may_go_elsewhere(call) else ""
+        if url:
+            return Reply(status=302, headers={"Location": url, "Cache-Control": "no-store"})
+        stack.pop_all()
     return sent(call, opened, _file_name(opened.name))
+
+
+def _may_go_elsewhere(call: Call) -> bool:
+    """Whether another server would answer as we do: one that knows no tag of ours, and one range at most."""
+    headers = call.headers()
+    is_plain = "," not in headers.get("range", "") and not any(name.startswith("if-") for name in headers)
+    return call.services.settings.s3_redirect and is_plain and not call.is_head
 
 
 def sent(call: Call, opened: Opened, file_name: str) -> Reply:
@@ -152,6 +174,7 @@ def _described(opened: Opened, file_name: str, spans: list[Span]) -> _Body:
     return _Body([Part(b"", span)], span.size, OCTETS, headers)
 
 
+@lru_cache(IMAGES_KNOWN)
 def disposition(name: str) -> str:
     """A Content-Disposition that saves under a name, and is safe for any (RFC 6266, 4; RFC 8187, 3.2)."""
     # What leads elsewhere, or would be shown as another name than it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ from isobay.http import tus
 from isobay.http.endpoint import JSON
 from isobay.http.responses import Whole
 from isobay.telemetry import logs
+
+_NAMELESS = re.compile(r"/services/[^/]+/[^/]+/uploads/+\Z", re.IGNORECASE)
 
 
 def envelope(error: IsobayError) -> dict[str, Any]:
@@ -52,11 +55,17 @@ def on_isobay_error(request: Request[Any, Any, Any], error: IsobayError) -> Resp
 
 async def no_such_path(scope: Any, receive: Any, send: Any) -> None:
     """The answer where no endpoint is."""
-    error = _no_endpoint(scope["path"])
+    error = _no_endpoint(scope["path"], scope["method"])
     await Whole(msgspec.json.encode(envelope(error)), error.status, JSON, {})(scope, receive, send)
 
 
-def _no_endpoint(path: str) -> NotFoundError:
+def _no_endpoint(path: str, method: str = "") -> NotFoundError:
+    if method == "PUT" and _NAMELESS.search(path):
+        return NotFoundError(
+            f"The name of the file is missing at the end of {path!r}. Write it there, as in …/uploads/image.iso: curl "
+            "adds it when it sends a file, and not when it reads from a pipe.",
+            path=path,
+        )
     return NotFoundError(f"There is no endpoint {path!r}. /openapi.json lists those there are.", path=path)
 
 

@@ -125,6 +125,8 @@ def _operation(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             **{str(status): _failure(status) for status in sorted(errors)},
         },
     }
+    if first.redirects:
+        operation["responses"]["302"] = {"description": "The bytes are where the header Location leads, for a while."}
     if first.takes:
         operation["requestBody"] = {"content": {first.takes: {}}}
     bodies = {each.described.body.__name__ for each in endpoints if each.described.body}

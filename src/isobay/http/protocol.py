@@ -1,6 +1,7 @@
 """uvicorn's protocols with what they have not.
 
-Of HTTP: how large the head of a request may be, and how long it may take. Of WebSocket: refusals that are no errors.
+Of HTTP: bounds for the head of a request, and answers before the end of a body. Of WebSocket: refusals that are no
+errors.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from isobay.errors import HeadTooLargeError, IsobayError, StalledError
 from isobay.http.endpoint import JSON
 from isobay.http.failures import envelope
+from isobay.http.lingering import Lingering
 from isobay.http.paths import CONSOLES
 
 _CONSOLE = f"/{CONSOLES}/".encode()
@@ -27,8 +29,11 @@ class BoundedProtocol(HttpToolsProtocol):
     """One connection.
 
     Counted are the bytes of a head, from the end of the request before it, and those between two pieces of a
-    chunked body, where trailers would be.
+    chunked body, where trailers would be. An answer that is there before all of the body is says that the connection
+    ends with it, and what still comes is not read as another request.
     """
+
+    transport: Lingering  # type: ignore[assignment] # all that uvicorn asks of one
 
     def __init__(self, *arguments: Any, max_head_bytes: int, head_seconds: int, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -37,20 +42,33 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_left = max_head_bytes
         self._is_counting = True
         self._in_body = False
+        self._keeps_alive = True
         self._timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn's own is
         """Wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(Lingering(transport, self.loop, self._is_sending))  # type: ignore[arg-type] # as above
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_timer()
+        self.transport.end()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """End with the service: when the request is answered that it is at, and without waiting for who was."""
+        self._keeps_alive = False
+        if self.transport.is_lingering:
+            self.transport.end()
+        else:
+            super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Read what came, no more of a head than may be."""
+        if self.transport.is_lingering:
+            self.transport.throw_away(data)
+            return
         while self._is_counting and len(data) > self._head_left:
             data, rest = data[: self._head_left], data[self._head_left :]
             self._feed(data)
@@ -71,6 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._is_counting, self._in_body = False, True
         super().on_headers_complete()
+        self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
 
     def on_chunk_header(self) -> None:
         """A piece of the body follows, or trailers."""
@@ -84,6 +103,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """What comes next is another head."""
         self._is_counting, self._in_body, self._head_left = True, False, self._max_head_bytes
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self._keeps_alive
         super().on_message_complete()
 
     def _should_upgrade(self) -> bool:
@@ -132,17 +153,22 @@ class BoundedProtocol(HttpToolsProtocol):
                 )
             )
 
+    def _is_sending(self) -> bool:
+        return self._in_body or (self._is_counting and self._head_left < self._max_head_bytes)
+
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, error: IsobayError) -> None:
-        if not self._is_answering():
-            body = msgspec.json.encode(envelope(error))
-            head = (
-                f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nContent-Type: {JSON}\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + body)
+        if self._is_answering():
+            self.transport.end()
+            return
+        body = msgspec.json.encode(envelope(error))
+        head = (
+            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nContent-Type: {JSON}\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
         self.transport.close()
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -49,6 +50,7 @@ class Validators(Struct, frozen=True):
         return http_date(self.modified)
 
 
+@lru_cache(1024)
 def http_date(moment: datetime) -> str:
     """A date as HTTP has it (5.6.7)."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)

@@ -82,6 +82,7 @@ class Sending:
         try:
             for part in self._sent.parts:
                 if part.before:
+                    await asyncio.sleep(0)  # what is in memory is sent at once: others are to have their turn between
                     await send({"type": "http.response.body", "body": part.before, "more_body": True})
                 if part.span.size:
                     span = {"file": self._sent.opened.file, "offset": part.span.start, "count": part.span.size}

@@ -13,6 +13,7 @@ import msgspec
 
 from isobay.errors import InvalidFieldsError, IsobayError, MediaTypeError, PreconditionError, TooLargeError
 from isobay.http.fields import read_values
+from isobay.image import SMALLEST
 from isobay.model import NewUpload, Upload
 from isobay.transfer.checksums import HEX_DIGITS, Checksum
 
@@ -79,8 +80,8 @@ def length(headers: Headers) -> int:
         if name in headers:
             raise InvalidFieldsError({name.title(): f"is of an extension that is not here; there is {EXTENSIONS}"})
     size = _number(headers, "upload-length")
-    if size == 0:
-        raise InvalidFieldsError({"Upload-Length": "is 0, and no image is empty"})
+    if size < SMALLEST:
+        raise InvalidFieldsError({"Upload-Length": f"is {size}, and no ISO image has less than {SMALLEST} bytes"})
     return size
 
 

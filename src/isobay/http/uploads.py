@@ -45,7 +45,7 @@ _PROOF = _header("Upload-Checksum", "An algorithm, a blank, and the digest of th
     parameters=(
         *environment_parameters(),
         _VERSION,
-        _header("Upload-Length", "The size of the image in bytes.", pattern="^[1-9][0-9]{0,17}$"),
+        _header("Upload-Length", "The size of the image in bytes.", pattern="^[1-9][0-9]{4,17}$"),
         _header("Upload-Metadata", "Keys and values in base64: what is said of the image.", required=False),
         _PROOF,
     ),
@@ -107,7 +107,7 @@ def continue_upload(call: Call) -> Reply:
     tus.check_type(headers)
     offset, proof = tus.offset(headers), tus.proof(headers)
     upload = here.engine.get_upload(here.place, call.path["upload_id"])
-    if upload.length >= 0:
+    if upload.status == "uploading" and upload.length >= 0:
         tus.check_fits(headers, min(offset, upload.offset), upload.length)
     receiving = here.engine.receive_upload(here.place, upload.id, offset, proof)
     return Reply(taken=Taken(receiving, lambda upload: Reply(status=204, headers=tus.state(upload))))

@@ -13,11 +13,13 @@ from isobay.image.entry import Entry, Extent
 from isobay.image.file import open_path
 from isobay.image.image import Image, open_image
 from isobay.image.partitions import Gpt, GptPartition, Mbr, MbrPartition
+from isobay.image.signatures import SMALLEST
 from isobay.image.source import ReadAt
 from isobay.image.tree import Tree
 from isobay.image.udf import UdfVolume
 
 __all__ = [
+    "SMALLEST",
     "BootCatalog",
     "BootEntry",
     "BootEvidence",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from isobay.errors import ImageError
 from isobay.image.source import SECTOR, Source, damaged
 
-__all__ = ["container", "refusal"]
+__all__ = ["SMALLEST", "container", "refusal"]
+
+SMALLEST = 17 * SECTOR  # the first descriptor is in sector 16 (ECMA-119 6.2.1, ECMA-167 2/8.3)
 
 _DISK = "Convert it to a disk image of the right kind, or add the original ISO"
 _UNPACK = "Unpack it first, then add the ISO inside"
@@ -65,7 +67,7 @@ def refusal(source: Source, head: bytes) -> ImageError:
     if known is not None:
         reason, name, advice = known
         return damaged(f"This is {name}, not an ISO image. {advice}.", reason)
-    if source.size < 17 * SECTOR:
+    if source.size < SMALLEST:
         return damaged(
             f"The file has {source.size} bytes, too few for an ISO image: its descriptors begin at byte 32768. "
             "It is incomplete or something else.",

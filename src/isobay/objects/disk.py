@@ -7,21 +7,17 @@ it ends, and so tells a sweep what is being worked on from what was left behind.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from hashlib import sha256
+from contextlib import AbstractContextManager
 from pathlib import Path
-from uuid import uuid4
 
-from isobay.errors import ConflictError, SourceError, StorageError
+from isobay.errors import ConflictError, MissingObjectError, StorageError
+from isobay.objects.copying import received_file
 from isobay.objects.disk_layout import DIRECTORY_MODE, INCOMING, Files, stored_ids
 from isobay.objects.disk_part import DiskPart, received_bytes, resumed_part
 from isobay.objects.disk_room import Room
 from isobay.objects.disk_sidecar import boot_id, held_sidecar
-from isobay.objects.interface import Examine, Progress, Received
-
-CHUNK = 1 << 20
+from isobay.objects.interface import Examine, Progress, Received, Stored
 
 
 class DiskObject:
@@ -51,20 +47,11 @@ class DiskObjects:
         with self._room.refusing():
             (root / INCOMING).mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
 
-    @contextmanager
-    def receive_file(self, path: Path, limit: int, progress: Progress, examine: Examine) -> Iterator[Received]:
+    def receive_file(
+        self, path: Path, limit: int, progress: Progress, examine: Examine
+    ) -> AbstractContextManager[Received]:
         """Take a copy of a local file. See ``Objects.receive_file``."""
-        with _opened_source(path, limit) as (source, size):
-            examine(lambda offset, wanted: os.pread(source, wanted, offset), size)
-            self._room.check(size)
-            with self.resume(str(uuid4())) as part:
-                try:
-                    digest = _copy(source, part, size, path, progress)
-                    part.publish()
-                    yield Received(part.object_id, size, digest)
-                except BaseException:
-                    part.discard()
-                    raise
+        return received_file(self, path, limit, progress, examine)
 
     def resume(self, object_id: str, check: Callable[[], object] = lambda: None) -> AbstractContextManager[DiskPart]:
         """Open a part to go on with it, or make it. See ``Objects.resume``."""
@@ -85,7 +72,7 @@ class DiskObjects:
         self._room.check(size, promised)
 
     def open(self, object_id: str) -> DiskObject:
-        """Open an object. Raises StorageError where it is missing."""
+        """Open an object. See ``Objects.open``."""
         path = Files.of(self._root, object_id).whole
         try:
             return DiskObject(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
@@ -100,6 +87,19 @@ class DiskObjects:
         except OSError as error:
             raise _unreadable(path, error) from error
         return path.absolute()
+
+    def link(self, object_id: str, disposition: str, seconds: int) -> str:  # noqa: ARG002 -- the seam's
+        """Nobody but isobay gives the bytes of a file."""
+        return ""
+
+    def stored(self) -> Iterator[Stored]:
+        """Every object and part. See ``Objects.stored``."""
+        with self._room.refusing():
+            for object_id in stored_ids(self._root):
+                files = Files.of(self._root, object_id)
+                size = received_bytes(files, self._boot)
+                if files.exist():
+                    yield Stored(object_id, size, not files.part.exists() and files.whole.exists())
 
     def delete(self, object_id: str) -> None:
         """Delete an object or a part, if it is there. Raises StorageError where it cannot be."""
@@ -132,55 +132,12 @@ class DiskObjects:
 
 
 def _unreadable(path: Path, error: OSError) -> StorageError:
-    missing = isinstance(error, FileNotFoundError)
-    advice = (
-        "Bring the file back from a backup, or delete the ISO and add it again."
-        if missing
-        else "Check the owner and rights of the file: all of isobay must run as one account."
+    if isinstance(error, FileNotFoundError):
+        return MissingObjectError(
+            f"The bytes of this ISO are not in {path} any more. "
+            "Bring the file back from a backup, or delete the ISO and add it again."
+        )
+    return StorageError(
+        f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. "
+        "Check the owner and rights of the file: all of isobay must run as one account."
     )
-    return StorageError(f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. {advice}")
-
-
-@contextmanager
-def _opened_source(path: Path, limit: int) -> Iterator[tuple[int, int]]:
-    try:
-        # Without O_NONBLOCK the opening of a pipe would wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {os.strerror(error.errno or 0)}.") from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise SourceError(f"{path} is not a regular file. Name the file of an image.")
-        if status.st_size > limit:
-            raise SourceError(
-                f"{path} has {status.st_size} bytes, and the limit is {limit}. Raise ISOBAY_MAX_ISO_BYTES to take it."
-            )
-        yield descriptor, status.st_size
-    finally:
-        os.close(descriptor)
-
-
-def _copy(source: int, part: DiskPart, size: int, path: Path, progress: Progress) -> str:
-    """Copy an open file and return its SHA-256."""
-    before = os.fstat(source)
-    cloned = part.clone(source)
-    digest = sha256()
-    done = 0
-    while chunk := part.read_at(done, CHUNK) if cloned else _read(source, done, path):
-        digest.update(chunk)
-        if not cloned:
-            part.append(chunk)
-        done += len(chunk)
-        progress(done, size)
-    after = os.fstat(source)
-    if done != size or (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-        raise SourceError(f"{path} changed while it was copied. Add it again when nothing writes to it.")
-    return digest.hexdigest()
-
-
-def _read(source: int, offset: int, path: Path) -> bytes:
-    try:
-        return os.pread(source, CHUNK, offset)
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {os.strerror(error.errno or 0)}.") from error

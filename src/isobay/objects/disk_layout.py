@@ -8,17 +8,16 @@ incoming/<id>.synced   held by who receives; how much of the part is on the disk
 from __future__ import annotations
 
 import os
-import re
+from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct
 
-from isobay.errors import StorageError
+from isobay.objects.object_ids import checked, is_id
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
 INCOMING = "incoming"
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Files(Struct, frozen=True):
@@ -30,17 +29,20 @@ class Files(Struct, frozen=True):
     whole: Path
 
     @classmethod
+    @lru_cache(1024)  # a path costs more to put together than a file to open
     def of(cls, root: Path, object_id: str) -> Files:
         """Those of this id. Raises StorageError for what is no id, before a path is made of it."""
-        if not _ID.fullmatch(object_id):
-            raise StorageError(f"The catalogue names an object {object_id!r}, which is no id of ours.")
         incoming = root / INCOMING
         return cls(
-            object_id=object_id,
+            object_id=checked(object_id),
             part=incoming / f"{object_id}.part",
             sidecar=incoming / f"{object_id}.synced",
             whole=root / object_id[:2] / f"{object_id}.iso",
         )
+
+    def exist(self) -> bool:
+        """Whether there is any of them."""
+        return any(path.exists() for path in (self.part, self.whole, self.sidecar))
 
     def unlink(self) -> None:
         """Delete them all. Raises OSError."""
@@ -53,7 +55,7 @@ class Files(Struct, frozen=True):
 def stored_ids(root: Path) -> set[str]:
     """The ids of all objects and parts; what is named otherwise, and links, are not ours."""
     found = [*(root / INCOMING).glob("*.part"), *(root / INCOMING).glob("*.synced"), *root.glob("??/*.iso")]
-    return {path.stem for path in found if _ID.fullmatch(path.stem) and not path.is_symlink()}
+    return {path.stem for path in found if is_id(path.stem) and not path.is_symlink()}
 
 
 def fsync_directories(*paths: Path) -> None:

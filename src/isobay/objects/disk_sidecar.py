@@ -7,14 +7,13 @@ process; after that only the synced ones count.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from isobay.errors import ConflictError
-from isobay.objects.disk_layout import FILE_MODE, Files
+from isobay.objects.disk_layout import Files
+from isobay.objects.file_lock import locked_file
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NO_BOOT = "-"
@@ -70,32 +69,11 @@ def held_sidecar(files: Files, boot: str) -> Iterator[Sidecar]:
 
     Raises ConflictError where somebody else holds it, and OSError.
     """
-    descriptor = _locked(files)
+    descriptor = locked_file(files.sidecar, files.object_id)
     try:
         yield Sidecar(descriptor, boot)
     finally:
         # Only a part needs one. Where it is deleted already, what has its name by now is another's.
         if os.fstat(descriptor).st_nlink and not files.part.exists():
             files.sidecar.unlink()
-        os.close(descriptor)
-
-
-def _locked(files: Files) -> int:
-    while True:
-        descriptor = os.open(files.sidecar, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever held it before may have deleted it between the two calls.
-            if os.fstat(descriptor).st_nlink:
-                return descriptor
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise ConflictError(
-                f"The bytes of object {files.object_id} are being received by another process. "
-                "Try again when it has ended.",
-                object_id=files.object_id,
-            ) from error
-        except OSError:
-            os.close(descriptor)
-            raise
         os.close(descriptor)

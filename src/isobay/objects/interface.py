@@ -1,8 +1,11 @@
-"""The seam: a store of objects, each the bytes of one image."""
+"""The seam: a store of objects, each the bytes of one image.
+
+Whatever is said here to raise StorageError raises UnavailableError where the store does not answer now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +26,14 @@ class Received(Struct, frozen=True):
     object_id: str
     size: int
     sha256: str
+
+
+class Stored(Struct, frozen=True):
+    """What lies in a store under one id: an object that is ``whole``, or a part, and its bytes that are certain."""
+
+    object_id: str
+    size: int
+    whole: bool
 
 
 class StoredObject(Protocol):
@@ -56,6 +67,9 @@ class Part(Protocol):
 
     def append(self, data: bytes | memoryview) -> None:
         """Write at the end. Raises StorageError where there is no room; what was there before stays."""
+
+    def clone(self, source: int) -> bool:
+        """Take all of an open file at once, without its bytes, where the store can; False where it cannot."""
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Fill the buffer with the bytes there; how many, fewer only at the end."""
@@ -98,7 +112,7 @@ class Objects(Protocol):
         """Bytes that came of a part, for certain, though somebody may have it open; 0 of one that is not there."""
 
     def room(self) -> int:
-        """Bytes that may still be taken."""
+        """Bytes that may still be taken; -1 where there is no bound."""
 
     def check_room(self, size: int, promised: int = 0) -> None:
         """Raise StorageError where ``size`` more bytes leave too little for the catalogue.
@@ -118,7 +132,16 @@ class Objects(Protocol):
         """
 
     def open(self, object_id: str) -> StoredObject:
-        """Open an object. Raises StorageError where it is missing."""
+        """Open an object. Raises MissingObjectError where it is missing, StorageError where nobody can tell."""
+
+    def link(self, object_id: str, disposition: str, seconds: int) -> str:
+        """A URL by which anybody gets the object's bytes from the store itself, for so long; empty where there is none.
+
+        ``disposition`` is the Content-Disposition that the store then answers with. Keep it as a secret.
+        """
+
+    def stored(self) -> Iterator[Stored]:
+        """Every object and part, in no order, while others come and go. Raises StorageError."""
 
     def path(self, object_id: str) -> Path:
         """The file that holds an object and nothing else, for who must be told a path: a host that runs guests.

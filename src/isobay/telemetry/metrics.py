@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isobay.errors import UnavailableError
+
+if TYPE_CHECKING:  # the library chooses between one process and several when it is imported
+    from prometheus_client.metrics_core import Metric
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # the client library's own name for it
 
@@ -17,12 +24,12 @@ def share_between_processes(directory: Path) -> None:
 
 
 class Metrics:
-    """What is counted of requests."""
+    """What is counted of requests, and what ``damaged_isos`` says whenever it is asked."""
 
-    def __init__(self) -> None:
-        # The library chooses between one process and several when it is imported.
+    def __init__(self, damaged_isos: Callable[[], int]) -> None:
         from prometheus_client import CollectorRegistry, Counter, Histogram
 
+        self._damaged_isos = damaged_isos
         self._several = DIRECTORY_VARIABLE in os.environ
         self._registry = CollectorRegistry()
         self.requests = Counter(
@@ -52,8 +59,21 @@ class Metrics:
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
+        told = CollectorRegistry()
+        told.register(self)
         if not self._several:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no types here
-        return generate_latest(registry)
+            return generate_latest(self._registry) + generate_latest(told)
+        MultiProcessCollector(told)  # type: ignore[no-untyped-call] # the library has no types here
+        return generate_latest(told)
+
+    def collect(self) -> Iterator[Metric]:
+        """What is known anew each time, for the library; nothing while the catalogue does not answer."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        try:
+            damaged = self._damaged_isos()
+        except UnavailableError:
+            return
+        yield GaugeMetricFamily(
+            "isobay_damaged_isos", "ISOs that were ready once and whose bytes are missing or damaged.", damaged
+        )

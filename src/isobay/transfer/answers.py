@@ -11,6 +11,7 @@ from msgspec import Struct
 from isobay.errors import FetchError
 from isobay.transfer.url import SourceUrl
 
+MAX_HEADERS = 200
 # curl.h's numbers of errors that the types of pycurl do not know
 _E_WEIRD_SERVER_REPLY = 8
 _E_PROXY = 97
@@ -136,8 +137,22 @@ class Version(Struct, frozen=True):
         )
 
 
-def network_failure(url: SourceUrl, code: int, text: str) -> FetchError:
+def add_line(lines: list[str], line: bytes) -> bool:
+    """Take a line of an answer's head as libcurl gives it; whether the head is whole.
+
+    Each status line begins anew: the head of an interim answer (RFC 9110 15.2) is not that of the last one.
+    """
+    text = line.decode("latin-1").rstrip("\r\n")
+    if text.startswith("HTTP/"):
+        lines[:] = [text]
+    elif text and len(lines) < MAX_HEADERS:
+        lines.append(text)
+    return not text
+
+
+def network_failure(url: SourceUrl, error: pycurl.error) -> FetchError:
     """The error for what libcurl says."""
+    code, text = int(error.args[0]), " ".join(map(str, error.args[1:]))
     reason, sentence = _NETWORK.get(code, ("cut", "the connection was cut ({text})"))
     said = sentence.format(host=url.host, text=text.rstrip(". "))
     return FetchError(f"{url.shown}: {said}.", reason=reason, retry=reason not in _FINAL)

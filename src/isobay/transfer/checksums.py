@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from isobay.errors import ChecksumError
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 # Weakest first: where a file promises several, the last of these is the one to prove.
 HEX_DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
@@ -30,10 +25,6 @@ class Checksum(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hexdigest}"
-
-    def new_hash(self) -> _Hash:
-        """Start to hash the bytes that are to be proved."""
-        return hashlib.new(self.algorithm, usedforsecurity=False)
 
     def matches(self, hexdigest: str) -> bool:
         """Whether a digest, in any case, is the promised one; compared in constant time."""

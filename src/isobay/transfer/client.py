@@ -10,17 +10,14 @@ from typing import Any, Self
 import pycurl
 
 from isobay.errors import AddressError, FetchError, InvalidFieldsError
-from isobay.transfer.answers import Answer, Hop, network_failure
-from isobay.transfer.network import Network, trust
+from isobay.transfer.answers import Answer, Hop, add_line, network_failure
+from isobay.transfer.curl import Handle
+from isobay.transfer.network import Network
 from isobay.transfer.url import SourceUrl
 
 MAX_REDIRECTS = 5
 MAX_REDIRECT_BODY = 1 << 20
-MAX_HEADERS = 200
-CONNECT_SECONDS = 30
-BUFFER = 512 << 10  # of the socket; whatever it is, libcurl gives 16 KiB at a time
 GATHERED_SECONDS = 0.25
-USER_AGENT = "isobay"
 _SUPPRESS_CONNECT_HEADERS = 265  # curl.h's number: pycurl has no name for it
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -43,9 +40,9 @@ class Client:
         self._halted = halted
         self._max_requests = max_requests
         self.hops: list[Hop] = []
-        self._curl = pycurl.Curl()
+        self._handle = Handle(network.ca_file, network.stall_seconds)
+        self._curl = self._handle.options
         self._refused: list[AddressError] = []
-        self._failure: BaseException | None = None
         self._host = ""
         self._connected_to = ""
         self._dialled: list[socket.socket] = []
@@ -55,7 +52,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self._curl.close()
+        self._handle.close()
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +78,7 @@ class Client:
         """
         hops = self.hops = []
         while True:
-            reader = _Reader(url, tuple(hops), on_answer, on_data, self._peer, gathered)
+            reader = _Reader(url, tuple(hops), on_answer, on_data, lambda: self._connected_to, gathered)
             answer = self._request(url, reader, headers, seconds)
             location = answer.header("location")
             if answer.status not in REDIRECTS or not location:
@@ -102,24 +99,22 @@ class Client:
                 reason="budget",
             )
         self._guard_behind_proxy(url)
-        curl = self._curl
+        curl, calling = self._curl, self._handle.calling
         self._refused.clear()
-        self._failure = None
         self._host = url.host
         curl.setopt(pycurl.URL, url.request)
         curl.unsetopt(pycurl.HTTPHEADER)  # an empty list would leave the last request's, its Range too
         curl.setopt(pycurl.HTTPHEADER, list(headers))
         self._log_in(url)
         curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
-        curl.setopt(pycurl.HEADERFUNCTION, lambda line: self._calling(reader.header, line))
-        curl.setopt(pycurl.WRITEFUNCTION, lambda data: self._calling(reader.data, data))
-        curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: self._goes_on(reader))
+        curl.setopt(pycurl.HEADERFUNCTION, calling(reader.header))
+        curl.setopt(pycurl.WRITEFUNCTION, calling(reader.data))
+        curl.setopt(pycurl.XFERINFOFUNCTION, calling(lambda *_: self._goes_on(reader)))
         self.requests += 1
         try:
-            curl.perform()
+            self._handle.perform()
         except pycurl.error as error:
-            if self._failure is None:
-                reader.pass_on()  # what came before a cut is as good as the rest
+            reader.pass_on()  # what came before a cut is as good as the rest
             self._explain(url, error)
         else:
             reader.pass_on()
@@ -134,15 +129,6 @@ class Client:
 
     def _prepare(self) -> None:
         curl, network = self._curl, self._network
-        curl.setopt(pycurl.NOSIGNAL, 1)  # signals and threads do not go together
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.FOLLOWLOCATION, 0)
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        curl.setopt(pycurl.USERAGENT, USER_AGENT)
-        curl.setopt(pycurl.BUFFERSIZE, BUFFER)
-        curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_SECONDS)
-        curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
-        curl.setopt(pycurl.LOW_SPEED_TIME, network.stall_seconds)
         curl.setopt(pycurl.PROXY, network.proxy)  # an empty one keeps libcurl from the environment's
         curl.setopt(pycurl.NOPROXY, "")
         curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)  # the head of a tunnel is not that of the file
@@ -151,7 +137,6 @@ class Client:
         curl.setopt(pycurl.PREREQFUNCTION, self._connected)
         if network.netrc_file:
             curl.setopt(pycurl.NETRC_FILE, network.netrc_file)
-        trust(curl, network.ca_file)
 
     def _log_in(self, url: SourceUrl) -> None:
         curl = self._curl
@@ -195,33 +180,19 @@ class Client:
         for entry in found:
             self._network.guard.check(str(entry[4][0]), url.host)
 
-    def _calling(self, function: Callable[[bytes], None], data: bytes) -> int:
-        # What a callback raises would be printed and lost; it is kept, and the transfer ended.
-        try:
-            function(data)
-        except BaseException as error:  # noqa: BLE001 -- raised again by _explain
-            self._failure = error
-            return -1
-        return len(data)
-
     def _goes_on(self, reader: _Reader) -> int:
         """Called by libcurl all the time, and at least once a second: 0 lets it go on."""
         if reader.is_due():
-            self._calling(lambda _: reader.pass_on(), b"")
-        return 1 if self._failure is not None or self._halted() else 0
+            reader.pass_on()
+        return int(self._halted())
 
     def _explain(self, url: SourceUrl, error: pycurl.error) -> None:
-        code, text = int(error.args[0]), " ".join(map(str, error.args[1:]))
-        if self._failure is not None:
-            raise self._failure
+        code = int(error.args[0])
         if code == pycurl.E_ABORTED_BY_CALLBACK:
             raise HaltedError from error
         if code == pycurl.E_COULDNT_CONNECT and self._refused and not self._dialled:
             raise self._refused[0]
-        raise network_failure(url, code, text) from error
-
-    def _peer(self) -> str:
-        return self._connected_to
+        raise network_failure(url, error) from error
 
 
 def _next(url: SourceUrl, location: str) -> SourceUrl:
@@ -257,14 +228,9 @@ class _Reader:
         self.received = 0
 
     def header(self, line: bytes) -> None:
-        text = line.decode("latin-1").rstrip("\r\n")
         if self.answer:
             return  # a trailer
-        if text.startswith("HTTP/"):
-            self._lines = [text]
-        elif text and len(self._lines) < MAX_HEADERS:
-            self._lines.append(text)
-        elif not text:
+        if add_line(self._lines, line):
             answer = Answer.read(self._url, self._hops, self._peer(), self._lines)
             if answer.status >= 200:
                 self.answer = answer

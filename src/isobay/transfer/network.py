@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import ssl
 from netrc import NetrcParseError, netrc
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import pycurl
 from msgspec import Struct
 
 from isobay.errors import SettingsError
@@ -37,22 +34,9 @@ class Network(Struct, frozen=True):
             _check_proxy(self.proxy)
 
 
-def trust(curl: Any, ca_file: str) -> None:
-    """Trust the system's authorities, wherever this system keeps them, and the settings' own."""
-    system = ssl.get_default_verify_paths()
-    curl.setopt(pycurl.SSL_VERIFYPEER, 1)
-    curl.setopt(pycurl.SSL_VERIFYHOST, 2)
-    bundle = system.cafile
-    if ca_file:
-        try:
-            trusted = [Path(file).read_bytes() for file in (bundle, ca_file) if file]
-        except OSError as error:
-            raise _unreadable("ISOBAY_CA_FILE", ca_file, error) from error
-        curl.setopt(pycurl.CAINFO_BLOB, b"\n".join(trusted))
-    elif bundle:
-        curl.setopt(pycurl.CAINFO, bundle)
-    if system.capath:
-        curl.setopt(pycurl.CAPATH, system.capath)
+def unreadable(option: str, path: str, error: OSError) -> SettingsError:
+    """The error for an option that names a file which cannot be read."""
+    return SettingsError(f"{option} names {path}, which cannot be read: {os.strerror(error.errno or 0)}.")
 
 
 def _check_authorities(ca_file: str) -> None:
@@ -61,7 +45,7 @@ def _check_authorities(ca_file: str) -> None:
     except ssl.SSLError as error:
         raise SettingsError(f"ISOBAY_CA_FILE names {ca_file}, which holds no certificate in PEM form.") from error
     except OSError as error:
-        raise _unreadable("ISOBAY_CA_FILE", ca_file, error) from error
+        raise unreadable("ISOBAY_CA_FILE", ca_file, error) from error
 
 
 def _check_logins(netrc_file: str) -> None:
@@ -74,7 +58,7 @@ def _check_logins(netrc_file: str) -> None:
             "machine host login name password word."
         ) from error
     except OSError as error:
-        raise _unreadable("ISOBAY_NETRC_FILE", netrc_file, error) from error
+        raise unreadable("ISOBAY_NETRC_FILE", netrc_file, error) from error
 
 
 def _check_proxy(proxy: str) -> None:
@@ -83,7 +67,3 @@ def _check_proxy(proxy: str) -> None:
         raise SettingsError(
             f"ISOBAY_PROXY is no proxy's URL. Write it as http://proxy:3128; there are {', '.join(PROXY_SCHEMES)}."
         )
-
-
-def _unreadable(option: str, path: str, error: OSError) -> SettingsError:
-    return SettingsError(f"{option} names {path}, which cannot be read: {os.strerror(error.errno or 0)}.")

@@ -17,7 +17,7 @@ import pytest
 from shelved import Shelved, shelve
 
 from images import image
-from service import KEY, Service
+from service import KEY, Service, serving
 
 AT_ONCE = 64
 MIB = 1 << 20
@@ -31,14 +31,19 @@ def large(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Shelved
     return shelve(service, image(tmp_path_factory.mktemp("images") / "large.iso", files, label="LARGE"), "large")
 
 
-def _begin(shelved: Shelved, *headers: str) -> socket.socket:
+def _begin(shelved: Shelved, *headers: str, status: int = 200) -> socket.socket:
     """Ask for the bytes and take the first of them."""
     parts = urlsplit(shelved.service.address)
     connection = socket.create_connection((parts.hostname, parts.port), timeout=SECONDS)
-    lines = [f"GET {shelved.content} HTTP/1.1", f"Host: {parts.netloc}", f"MC-Api-Key: {KEY}", *headers, "", ""]
-    connection.sendall("\r\n".join(lines).encode())
-    assert connection.recv(12) == b"HTTP/1.1 200"
+    connection.sendall(_request(shelved, *headers))
+    assert connection.recv(12) == f"HTTP/1.1 {status}".encode()
     return connection
+
+
+def _request(shelved: Shelved, *headers: str) -> bytes:
+    host = urlsplit(shelved.service.address).netloc
+    lines = [f"GET {shelved.content} HTTP/1.1", f"Host: {host}", f"MC-Api-Key: {KEY}", *headers, "", ""]
+    return "\r\n".join(lines).encode()
 
 
 def _open_files(service: Service) -> int:
@@ -163,14 +168,52 @@ def test_curl_goes_on_where_it_was_cut(large, tmp_path):
         assert int(said.stdout) == len(large.data) - 7 * MIB - 5
 
 
+def _stored(shelved: Shelved) -> Path:
+    """The file that holds an image's bytes."""
+    behind = shelved.service.behind
+    with behind.catalog.reading() as tx:
+        kept = behind.catalog.isos.by_id(tx, shelved.iso["id"])
+    assert kept
+    return next(behind.settings.objects_dir.rglob(f"{kept.object_id}.iso"))
+
+
+def test_who_goes_away_in_the_midst_leaves_no_alarm_in_the_log(tmp_path, image_file, capfd):
+    """Callers who cut their connections while much is on its way to them are no failures of the service."""
+    with serving(tmp_path, ISOBAY_TASKS_AT_ONCE="0") as service:
+        shelved = shelve(service, image_file, "medium")
+        for _ in range(40):
+            with _begin(shelved, "Range: bytes=0-999999", status=206) as connection:
+                connection.sendall(_request(shelved, "Range: bytes=0-999999") * 20)
+                connection.recv(MIB)
+                # With bytes of it unread a closed connection is reset.
+        _wait_for_no_files(service)
+        assert shelved.get().content == shelved.data
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_what_the_disk_must_give_first_comes_all_the_same(large):
+    """Bytes that are not in memory, and bytes of which some are, are the image's as well."""
+    with _stored(large).open("rb") as file:
+        for start, end in ((0, MIB), (5 * MIB + 1, 9 * MIB), (20 * MIB - 1, 20 * MIB + 1)):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            for _ in range(2):
+                assert large.get(Range=f"bytes={start}-{end - 1}").content == large.data[start:end]
+
+
+def test_many_parts_are_whole(large):
+    """Parts that are more than fits between the two ends of a connection come in their order, each with its head."""
+    spans = [(number * 2 * MIB, number * 2 * MIB + MIB) for number in range(20)]
+    answer = large.get(Range="bytes=" + ",".join(f"{start}-{end - 1}" for start, end in spans))
+    boundary = b"--" + answer.headers["content-type"].partition("boundary=")[2].encode()
+    parts = answer.content.split(boundary)[1:-1]
+    assert [part.partition(b"\r\n\r\n")[2][:-2] for part in parts] == [large.data[s:e] for s, e in spans]
+
+
 def test_an_object_that_is_cut_short_is_never_passed_off_as_whole(service, tmp_path):
     """Cut while it is sent: the connection ends before the promised length. Cut before: 507, and not one byte."""
     files = {"data.bin": Random(10).randbytes(40 * MIB)}
     damaged = shelve(service, image(tmp_path / "damaged.iso", files, label="DAMAGED"), "damaged")
-    with service.behind.catalog.reading() as tx:
-        kept = service.behind.catalog.isos.by_id(tx, damaged.iso["id"])
-    assert kept
-    stored = next(service.behind.settings.objects_dir.rglob(f"{kept.object_id}.iso"))
+    stored = _stored(damaged)
     with httpx.stream("GET", service.address + damaged.content, headers={"MC-Api-Key": KEY}) as answer:
         pieces = answer.iter_bytes()
         next(pieces)

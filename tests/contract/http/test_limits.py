@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 
 import httpx
 import pytest
@@ -33,9 +33,8 @@ def _connected(service: Service) -> socket.socket:
 def _rest(connection: socket.socket) -> bytes:
     """All that comes until the service closes the connection."""
     said = b""
-    with suppress(ConnectionResetError):  # it closed with bytes of ours unread
-        while piece := connection.recv(65536):
-            said += piece
+    while piece := connection.recv(65536):
+        said += piece
     return said
 
 
@@ -109,12 +108,10 @@ def test_what_counts_as_one_address(address, counted_as):
 def test_a_head_over_the_limit_is_refused(strict, more):
     """431 with the setting's name, also where it would never end; a head that fits is answered."""
     with closing(_connected(strict)) as connection:
-        with suppress(BrokenPipeError, ConnectionResetError):
-            connection.sendall(HEAD + more)
+        connection.sendall(HEAD + more)
         said = _rest(connection)
-    if said:  # the answer can be lost where bytes were still on their way
-        assert _told(said) == (431, 4031)
-        assert b"ISOBAY_MAX_HEAD_BYTES" in said
+    assert _told(said) == (431, 4031)
+    assert b"ISOBAY_MAX_HEAD_BYTES" in said
     fits = b"X-Long: " + b"x" * (MOST - len(HEAD) - 12) + b"\r\n\r\n"
     assert len(HEAD + fits) == MOST
     with closing(_connected(strict)) as connection:
@@ -142,11 +139,11 @@ def test_several_requests_at_once_each_have_the_whole_bound(strict):
 
 def test_trailers_over_the_limit_end_the_connection(strict):
     """What follows a chunked body is bounded as what precedes it is; a chunk larger than a head may be is taken."""
-    head = HEAD.replace(b"GET", b"PUT") + b"Transfer-Encoding: chunked\r\n\r\n"
+    head = HEAD.replace(b"GET", b"POST").replace(b"/zones", b"/isos") + b"Transfer-Encoding: chunked\r\n\r\n"
     chunk = b"4e20\r\n" + b" " * 0x4E20 + b"\r\n"
     with closing(_connected(strict)) as connection:
         connection.sendall(head + chunk + b"0\r\nTrailer: 1\r\n\r\n")
-        assert connection.recv(12) == b"HTTP/1.1 405"
+        assert connection.recv(12) == b"HTTP/1.1 400"
     with closing(_connected(strict)) as connection:
         try:
             connection.sendall(head + chunk + b"0\r\n")

@@ -34,6 +34,15 @@ def test_the_first_start_prints_a_key_and_a_line_that_works(tmp_path):
         assert "key" not in rest
 
 
+def test_a_key_that_was_given_is_not_printed(tmp_path):
+    """Who set ISOBAY_ADMIN_KEY knows it, and what is printed is kept in logs."""
+    with serving(tmp_path / "data") as service:
+        assert service.get(f"{SEED}/isos") == []
+        service.process.terminate()
+        rest, _ = service.process.communicate(timeout=20)
+        assert KEY not in service.greeting + rest
+
+
 def test_several_processes_serve_one_shelf_and_count_together(tmp_path, small_image):
     """What one process is told every other knows; the metrics are of all."""
     with serving(tmp_path, "--workers", "2") as service:
@@ -175,7 +184,8 @@ def test_hostile_requests_get_an_answer(service: Service):
         ("ISOBAY_DATABASE_URL", "nonsense"),
         ("ISOBAY_DATABASE_URL", "postgresql://127.0.0.1:1/none"),
         ("ISOBAY_DATA_DIR", "/dev/null/below"),
-        ("ISOBAY_ADMIN_KEY", "two words"),
+        ("ISOBAY_ADMIN_KEY", "two words are no key"),
+        ("ISOBAY_ADMIN_KEY", "fifteen-letters"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_said_in_a_sentence(tmp_path, variable, value):

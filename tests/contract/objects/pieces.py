@@ -1,4 +1,4 @@
-"""Bytes that come piece by piece, what is left of them on the disk, and a process that receives them and is killed."""
+"""Bytes that come piece by piece, and a process that receives them and is killed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+
+from stores import Store
 
 PIECE = 512 << 10
 
@@ -22,22 +24,17 @@ def first(size: int) -> bytes:
     return b"".join(piece(number) for number in range(-(-size // PIECE)))[:size]
 
 
-def left(root: Path) -> list[Path]:
-    """Every file in the store."""
-    return [path for path in root.rglob("*") if path.is_file()]
-
-
 @contextmanager
-def receiving(root: Path, object_id: str, pieces: int, then: str = "pass") -> Iterator[subprocess.Popen[str]]:
+def receiving(store: Store, object_id: str, pieces: int, then: str = "pass") -> Iterator[subprocess.Popen[str]]:
     """Run a process that appends pieces, says its size after each, does something, says so, and waits to be killed."""
     code = (
-        "import sys; from pathlib import Path; from pieces import piece; from isobay.objects import DiskObjects\n"
-        "with DiskObjects(Path(sys.argv[1])).resume(sys.argv[2]) as part:\n"
+        "import sys; from pieces import piece; from stores import opened\n"
+        "with opened(sys.argv[1]).resume(sys.argv[2]) as part:\n"
         "    for number in range(int(sys.argv[3])):\n"
         "        part.append(piece(number)); print(part.size, flush=True)\n"
         f"    {then}; print('done', flush=True); sys.stdin.read()\n"
     )
-    command = [sys.executable, "-c", code, str(root), object_id, str(pieces)]
+    command = [sys.executable, "-c", code, store.described, object_id, str(pieces)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
     ) as process:

@@ -8,7 +8,8 @@ from threading import Event, Thread
 from uuid import uuid4
 
 import pytest
-from pieces import PIECE, first, left, piece, receiving
+from pieces import PIECE, first, piece, receiving
+from stores import DiskStore
 
 from isobay.errors import ConflictError, StorageError
 from isobay.objects import DiskObjects
@@ -22,7 +23,7 @@ def object_id() -> str:
     return str(uuid4())
 
 
-def test_pieces_come_back_as_one_object(objects, root, object_id):
+def test_pieces_come_back_as_one_object(objects, store, object_id):
     """Bytes and views of any length, read while they come in and after they are published."""
     content = first(3 * PIECE + 17)
     with objects.resume(object_id) as part:
@@ -43,7 +44,7 @@ def test_pieces_come_back_as_one_object(objects, root, object_id):
     stored = objects.open(object_id)
     assert (stored.size, stored.read_at(0, stored.size + 1)) == (len(content), content)
     stored.close()
-    assert [path.suffix for path in left(root)] == [".iso"]
+    assert store.left() == {(object_id, "whole")}
 
 
 def test_a_part_that_is_left_is_gone_on_with(objects, object_id):
@@ -59,9 +60,10 @@ def test_a_part_that_is_left_is_gone_on_with(objects, object_id):
         assert part.read_at(0, 4 * PIECE) == first(3 * PIECE)
 
 
-def test_a_killed_process_loses_nothing_that_it_appended(objects, root, object_id):
+def test_a_killed_process_loses_nothing_that_it_appended(root, object_id):
     """It holds the part until it dies; then every byte that it spoke of is there, and right."""
-    with receiving(root, object_id, pieces=200) as process:
+    objects = DiskObjects(root)
+    with receiving(DiskStore(root), object_id, pieces=200) as process:
         announced = [int(process.stdout.readline()) for _ in range(20)]
         with pytest.raises(ConflictError, match=object_id), objects.resume(object_id):
             pass
@@ -120,18 +122,18 @@ def test_a_mark_that_cannot_be_read_vouches_for_nothing(root, object_id, line):
     with DiskObjects(root, boot="one").resume(object_id) as part:
         part.append(first(MIB))
         part.sync()
-    next(path for path in left(root) if path.suffix == ".synced").write_bytes(line)
+    next(root.rglob("*.synced")).write_bytes(line)
     with DiskObjects(root, boot="one").resume(object_id) as part:
         assert part.size == 0
 
 
-def test_a_published_object_becomes_a_part_again(objects, root, object_id):
+def test_a_published_object_becomes_a_part_again(objects, store, object_id):
     """Its process died before the catalogue knew: all of it is certain, whatever the machine did meanwhile."""
-    with receiving(root, object_id, pieces=3, then="part.publish()") as process:
+    with receiving(store, object_id, pieces=3, then="part.publish()") as process:
         assert [process.stdout.readline() for _ in range(4)][-1] == "done\n"
         process.kill()
         process.wait()
-    with DiskObjects(root, boot="another").resume(object_id) as part:
+    with store.opened_after_boot().resume(object_id) as part:
         assert part.size == 3 * PIECE
         with pytest.raises(StorageError):
             objects.open(object_id)
@@ -141,21 +143,44 @@ def test_a_published_object_becomes_a_part_again(objects, root, object_id):
         assert part.read_at(0, 5 * PIECE) == first(4 * PIECE)
 
 
-def test_a_restart_goes_back_to_nothing_for_good(root, object_id):
+def test_a_restart_goes_back_to_nothing_for_good(objects, store, object_id):
     """What was synced before it vouches for nothing after it."""
-    with DiskObjects(root, boot="one").resume(object_id) as part:
+    with objects.resume(object_id) as part:
         part.append(first(2 * MIB))
         part.sync()
         part.restart()
         assert (part.size, part.read_at(0, 1)) == (0, b"")
         part.append(b"other")
         assert part.read_at(0, 9) == b"other"
-    with DiskObjects(root, boot="two").resume(object_id) as part:
-        assert part.size == 0
+    with store.opened_after_boot().resume(object_id) as part:
+        assert part.read_at(0, 9) == b"other"[: part.size]
 
 
-def test_a_restart_goes_back_to_where_it_is_told(root, object_id):
-    """What lies below is kept and as durable as before; what was above and was synced vouches for nothing."""
+def test_a_restart_goes_back_to_where_it_is_told(objects, store, object_id):
+    """What lies below is kept and as durable as before, wherever it is cut; what was above is gone."""
+    with objects.resume(object_id) as part:
+        part.append(first(10 * MIB))
+        part.sync()
+        part.append(piece(7))
+        part.restart(9 * MIB + 1)
+        assert part.size == 9 * MIB + 1
+        part.append(b"some")
+        part.restart(MIB)
+        part.append(first(MIB))
+        part.sync()
+        part.restart(MIB + 5)
+        part.append(b"other")
+        part.sync()
+        assert part.read_at(MIB + 4, 99) == first(5)[-1:] + b"other"
+    assert objects.received(object_id) == MIB + 10
+    with store.opened_after_boot().resume(object_id) as part:
+        assert part.read_at(0, 3 * MIB) == first(MIB) + first(5) + b"other"
+        part.publish()
+    assert objects.received(object_id) == MIB + 10
+
+
+def test_after_a_restart_and_a_boot_only_what_was_synced_is_certain(root, object_id):
+    """What was above the cut and was synced vouches for nothing."""
     with DiskObjects(root, boot="one").resume(object_id) as part:
         part.append(first(MIB))
         part.sync()
@@ -173,9 +198,29 @@ def test_a_restart_goes_back_to_where_it_is_told(root, object_id):
         assert part.read_at(0, 3 * MIB) == first(MIB) + first(5)
 
 
-def test_what_came_is_told_whoever_has_it_open(objects, root, object_id):
-    """Before there is anything, while it grows, after a boot only what is certain, and when it is whole."""
-    assert objects.received(object_id) == 0
+def test_what_came_is_told_whoever_has_it_open(objects, store, object_id):
+    """Before there is anything, while it grows, and when it is whole."""
+    other = store.opened()
+    assert other.received(object_id) == 0
+    with objects.resume(object_id) as part:
+        assert other.received(object_id) == 0
+        part.append(piece(0))
+        part.sync()
+        assert other.received(object_id) == PIECE
+        part.append(piece(1))
+        part.sync()
+        assert other.received(object_id) == 2 * PIECE
+        part.append(piece(2))
+    assert other.received(object_id) == 3 * PIECE
+    with objects.resume(object_id) as part:
+        part.publish()
+        assert other.received(object_id) == 3 * PIECE
+    assert other.received(object_id) == 3 * PIECE
+
+
+def test_what_came_is_told_before_it_is_synced(root, object_id):
+    """While it grows; after a boot only what is certain."""
+    objects = DiskObjects(root)
     with objects.resume(object_id) as part:
         assert objects.received(object_id) == 0
         part.append(piece(0))
@@ -189,7 +234,7 @@ def test_what_came_is_told_whoever_has_it_open(objects, root, object_id):
     assert objects.received(object_id) == 2 * PIECE
 
 
-def test_a_check_refuses_before_anything_is_touched(objects, root, object_id):
+def test_a_check_refuses_before_anything_is_touched(objects, store, object_id):
     """An object that was published stays one, and nobody else has it open while the check looks."""
     with objects.resume(object_id) as part:
         part.append(piece(0))
@@ -202,12 +247,12 @@ def test_a_check_refuses_before_anything_is_touched(objects, root, object_id):
 
     with pytest.raises(LookupError), objects.resume(object_id, refuse):
         pass
-    assert [path.suffix for path in left(root)] == [".iso"]
+    assert store.left() == {(object_id, "whole")}
     objects.open(object_id).close()
 
 
 @pytest.mark.parametrize("published", [False, True])
-def test_what_is_discarded_leaves_nothing(objects, root, object_id, published):
+def test_what_is_discarded_leaves_nothing(objects, store, object_id, published):
     """Published or not; the id may be used again and starts at nothing."""
     with objects.resume(object_id) as part:
         part.append(piece(0))
@@ -215,13 +260,13 @@ def test_what_is_discarded_leaves_nothing(objects, root, object_id, published):
         if published:
             part.publish()
         part.discard()
-        assert left(root) == []
-    assert left(root) == []
+        assert store.left() == set()
+    assert store.left() == set()
     with objects.resume(object_id) as part:
         assert part.size == 0
 
 
-def test_an_object_that_is_deleted_while_it_is_received_is_not_published(objects, root, object_id):
+def test_an_object_that_is_deleted_while_it_is_received_is_not_published(objects, store, object_id):
     """Whoever receives it learns it at the end, and nothing is left."""
     with objects.resume(object_id) as part:
         part.append(piece(0))
@@ -230,10 +275,10 @@ def test_an_object_that_is_deleted_while_it_is_received_is_not_published(objects
         part.sync()
         with pytest.raises(ConflictError, match="deleted"):
             part.publish()
-    assert left(root) == []
+    assert store.left() == set()
 
 
-def test_a_sweep_knows_parts(objects, root):
+def test_a_sweep_knows_parts(objects, store):
     """Needed ones stay with their bytes, held ones stay, the others go with all that belongs to them."""
     needed, left_over, held = (str(uuid4()) for _ in range(3))
     for object_id in (needed, left_over):
@@ -243,27 +288,28 @@ def test_a_sweep_knows_parts(objects, root):
     with objects.resume(held) as part:
         part.append(piece(0))
         assert objects.sweep({needed}.__contains__) == 1
-    assert {path.stem for path in left(root)} == {needed, held}
+    assert store.left() == {(needed, "part"), (held, "part")}
     for object_id in (needed, held):
         with objects.resume(object_id) as part:
             assert part.size == PIECE
     assert objects.sweep(lambda _id: False) == 2
-    assert left(root) == []
+    assert store.left() == set()
 
 
 @pytest.mark.parametrize("kept", [".part", ".synced"])
-def test_half_of_a_part_is_swept(objects, root, object_id, kept):
+def test_half_of_a_part_is_swept(root, object_id, kept):
     """A loss of power may leave either of its two files."""
+    objects = DiskObjects(root)
     with objects.resume(object_id) as part:
         part.append(piece(0))
-    for path in left(root):
+    for path in root.glob("incoming/*"):
         if path.suffix != kept:
             path.unlink()
     assert objects.sweep(lambda _id: False) == 1
-    assert left(root) == []
+    assert list(root.glob("incoming/*")) == []
 
 
-def test_a_sweep_asks_again_when_nobody_holds_it(objects, root, object_id):
+def test_a_sweep_asks_again_when_nobody_holds_it(objects, store, object_id):
     """Between the question and the deletion, an ISO may have come into the catalogue."""
     with objects.resume(object_id) as part:
         part.append(piece(0))
@@ -271,10 +317,10 @@ def test_a_sweep_asks_again_when_nobody_holds_it(objects, root, object_id):
     answers = [False, True]
     assert objects.sweep(lambda _id: answers.pop(0)) == 0
     assert answers == []
-    assert [path.suffix for path in left(root)] == [".iso"]
+    assert store.left() == {(object_id, "whole")}
 
 
-def test_one_appends_while_others_sync_and_read(root, object_id):
+def test_one_appends_while_others_sync_and_read(objects, store, object_id):
     """A reader sees what was appended, and what was synced is certain."""
     pieces, wrong, ended, appended = 64, [], Event(), SimpleQueue()
 
@@ -290,7 +336,7 @@ def test_one_appends_while_others_sync_and_read(root, object_id):
             if part.read_into(buffer, number * PIECE) != PIECE or buffer != piece(number)
         )
 
-    with DiskObjects(root, boot="one").resume(object_id) as part:
+    with objects.resume(object_id) as part:
         others = [Thread(target=sync), Thread(target=read)]
         for thread in others:
             thread.start()
@@ -305,15 +351,15 @@ def test_one_appends_while_others_sync_and_read(root, object_id):
                 thread.join()
         part.sync()
     assert wrong == []
-    with DiskObjects(root, boot="two").resume(object_id) as part:
+    with store.opened_after_boot().resume(object_id) as part:
         assert part.read_at(0, part.size) == first(pieces * PIECE)
 
 
 @pytest.mark.parametrize("object_id", ["../../etc/passwd", "", "x" * 36, "00000000-0000-4000-8000-00000000000/"])
-def test_no_part_is_made_of_what_is_no_id(objects, root, object_id):
+def test_no_part_is_made_of_what_is_no_id(objects, store, object_id):
     """Whoever names it; nor is anything deleted."""
     with pytest.raises(StorageError, match="no id of ours"), objects.resume(object_id):
         pass
     with pytest.raises(StorageError, match="no id of ours"):
         objects.delete(object_id)
-    assert left(root) == []
+    assert store.left() == set()

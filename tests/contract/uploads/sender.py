@@ -18,6 +18,7 @@ from service import KEY, SEED, Service
 
 UPLOADS = f"{SEED}/uploads"
 MAX_ISO_BYTES = 64 << 20
+LEAST = 34_816  # bytes: one sector after the system area
 VERSION = {"Tus-Resumable": "1.0.0"}
 BYTES = {**VERSION, "Content-Type": "application/offset+octet-stream"}
 

@@ -114,6 +114,25 @@ def test_bad_parameters_are_named(sender: Sender, small_file: Path, curl: str, q
     assert list(answer["errors"][0]["context"]["fields"]) == [query.partition("=")[0]]
 
 
+def test_a_url_without_the_name_of_a_file_says_so(sender: Sender, small_file: Path, curl: str):
+    """404 in words: curl adds no name to what it reads from a pipe."""
+    with small_file.open("rb") as source:
+        status, answer = _put(curl, sender, "-", "", stdin=source)
+    assert status == 404
+    assert "name of the file is missing" in answer["errors"][0]["message"]
+    assert sender.service.get(ISOS) == []
+
+
+def test_an_image_is_described_the_same_from_wherever_it_came(sender: Sender, small: bytes, small_file: Path):
+    """By what it is, where nobody said anything else: put, sent in pieces, or added by the operator."""
+    put = sender.ask("PUT", f"{UPLOADS}/a.iso", content=small).json()["data"]
+    sent = sender.iso(sender.begin(len(small), content=small).headers["location"])
+    added = sender.service.add(small_file)
+    assert put["description"] == sent["description"] == added["description"] != ""
+    said = sender.iso(sender.begin(len(small), content=small, description="ours").headers["location"])
+    assert said["description"] == "ours"
+
+
 def test_an_empty_body_is_refused(sender: Sender):
     """400; there is no empty image."""
     assert sender.ask("PUT", f"{UPLOADS}/x.iso").status_code == 400

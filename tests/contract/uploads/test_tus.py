@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import httpx
 import pytest
-from sender import BYTES, MAX_ISO_BYTES, UPLOADS, VERSION, Sender, proof, until
+from sender import BYTES, LEAST, MAX_ISO_BYTES, UPLOADS, VERSION, Sender, proof, until
 
 from service import Service
 
@@ -107,9 +107,11 @@ def test_other_offsets_are_refused_and_told_the_right_one(sender: Sender, small:
         assert _code(answer) == (409, 2013)
         assert answer.headers["upload-offset"] == "1000"
     assert sender.send(upload, 1000, small[1000:]).status_code == 204
-    answer = sender.send(upload, 0, b"x")
-    assert _code(answer) == (409, 2012)
-    assert answer.headers["upload-offset"] == str(len(small))
+    for offset in (0, len(small)):
+        answer = sender.send(upload, offset, b"x")
+        assert _code(answer) == (409, 2012)
+        assert "complete" in answer.json()["errors"][0]["message"]
+        assert answer.headers["upload-offset"] == str(len(small))
     assert sender.stored(upload) == small
 
 
@@ -210,10 +212,10 @@ def test_an_upload_that_is_whole_is_not_stopped(sender: Sender, small: bytes):
 
 def test_every_request_names_the_version(sender: Sender):
     """412 without it or with another, and then it is said which there is."""
-    upload = sender.begun(100)
+    upload = sender.begun(LEAST)
     for given in ({}, {"Tus-Resumable": "0.2.2"}):
         for method, path in (("POST", UPLOADS), ("HEAD", upload), ("PATCH", upload), ("DELETE", upload)):
-            answer = sender.ask(method, path, **given, Upload_Length="9", Upload_Offset="0")
+            answer = sender.ask(method, path, **given, Upload_Length=str(LEAST), Upload_Offset="0")
             assert answer.status_code == 412
             if given:
                 assert answer.headers["tus-version"] == "1.0.0"
@@ -237,20 +239,21 @@ def test_post_stands_for_methods_that_do_not_get_through(sender: Sender, small: 
     [
         ({}, 400),
         ({"Upload_Length": "0"}, 400),
+        ({"Upload_Length": str(LEAST - 1)}, 400),
         ({"Upload_Length": "-5"}, 400),
         ({"Upload_Length": "1e3"}, 400),
         ({"Upload_Length": "9" * 400}, 400),
         ({"Upload_Length": str(MAX_ISO_BYTES + 1)}, 413),
         ({"Upload_Defer_Length": "1"}, 400),
-        ({"Upload_Length": "5", "Upload_Concat": "partial"}, 400),
-        ({"Upload_Length": "5", "Upload_Metadata": ""}, 400),
-        ({"Upload_Length": "5", "Upload_Metadata": "name =="}, 400),
-        ({"Upload_Length": "5", "Upload_Metadata": "name eA"}, 400),
-        ({"Upload_Length": "5", "Upload_Metadata": "name eA==,name eA=="}, 400),
-        ({"Upload_Length": "5", "Upload_Metadata": "name gICA"}, 400),
-        ({"Upload_Length": "5", "Upload_Metadata": "name " + base64.b64encode(bytes(20_000)).decode()}, 400),
-        ({"Upload_Length": "5", "Upload_Checksum": "crc32 AAAA"}, 400),
-        ({"Upload_Length": "5", "Upload_Checksum": "sha1 AAAA"}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Concat": "partial"}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Metadata": ""}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Metadata": "name =="}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Metadata": "name eA"}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Metadata": "name eA==,name eA=="}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Metadata": "name gICA"}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Metadata": "name " + base64.b64encode(bytes(20_000)).decode()}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Checksum": "crc32 AAAA"}, 400),
+        ({"Upload_Length": str(LEAST), "Upload_Checksum": "sha1 AAAA"}, 400),
     ],
 )
 def test_a_bad_beginning_is_refused(sender: Sender, headers: dict[str, str], status: int):
@@ -263,9 +266,9 @@ def test_a_bad_beginning_is_refused(sender: Sender, headers: dict[str, str], sta
 
 def test_bytes_of_another_type_are_refused(sender: Sender):
     """415, at a creation as well."""
-    upload = sender.begun(100)
+    upload = sender.begun(LEAST)
     for method, path in (("PATCH", upload), ("POST", UPLOADS)):
-        given = {**VERSION, "Upload_Offset": "0", "Upload_Length": "5", "Upload_Metadata": "name eA=="}
+        given = {**VERSION, "Upload_Offset": "0", "Upload_Length": str(LEAST), "Upload_Metadata": "name eA=="}
         answer = sender.ask(method, path, content=b"12345", **given, Content_Type="application/octet-stream")
         assert _code(answer) == (415, 4015)
 
@@ -275,7 +278,7 @@ def test_only_who_may_write_uploads(service: Service, sender: Sender, small: byt
     here = next(each["id"] for each in service.get("/v1/environments") if each["name"] == "test_area")
     upload = sender.begun(len(small))
     viewer = Sender(service, service.new_key("viewer", here))
-    assert viewer.begin(5).status_code == 403
+    assert viewer.begin(LEAST).status_code == 403
     assert viewer.send(upload, 0, b"x").status_code == 403
     there = service.new_environment("elsewhere")
     elsewhere = UPLOADS.replace("test_area", "elsewhere")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sender import BYTES, UPLOADS, VERSION, Sender, proof, until
+from sender import BYTES, LEAST, UPLOADS, VERSION, Sender, proof, until
 
 from isobay.app import Isobay
 from isobay.clock import utc_now
@@ -26,14 +26,14 @@ def alone(tmp_path: Path) -> Iterator[Service]:
 
 def test_the_quota_is_taken_from_the_beginning_on(tmp_path: Path, small: bytes):
     """What is still to come counts; an upload that would be too much is refused, and one that goes gives it back."""
-    limit = str(2 * len(small) - 1)
+    limit = str(len(small) + LEAST)
     with serving(tmp_path / "data", ISOBAY_ENVIRONMENT_BYTES=limit, ISOBAY_ENVIRONMENT_ISOS="2") as service:
         sender = Sender(service)
         upload = sender.begun(len(small))
         answer = sender.begin(len(small))
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, 2016)
-        second = sender.begun(5)
-        assert sender.begin(5).status_code == 409
+        second = sender.begun(LEAST)
+        assert sender.begin(LEAST).status_code == 409
         assert sender.ask("DELETE", second, **VERSION).status_code == 204
         assert sender.send(upload, 0, small).status_code == 204
         piped = sender.ask("PUT", f"{UPLOADS}/x.iso", content=iter([small]))
@@ -61,9 +61,9 @@ def test_what_is_no_iso_is_gone_after_its_first_bytes(sender: Sender):
 
 def test_a_short_thing_that_is_no_iso_is_gone_at_its_end(sender: Sender):
     """One that is too small for an early look."""
-    upload = sender.begun(1000)
+    upload = sender.begun(LEAST)
     assert sender.send(upload, 0, bytes(500)).status_code == 204
-    assert sender.send(upload, 500, bytes(500)).json()["errors"][0]["code"] == 2101
+    assert sender.send(upload, 500, bytes(LEAST - 500)).json()["errors"][0]["code"] == 2101
     assert sender.service.get(ISOS) == []
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 SECONDS = 60  # for a process that hangs; none takes a twentieth of it
@@ -90,6 +92,31 @@ class CommandLine:
             assert process.stderr
             assert any(until in line for line in process.stderr), f"ended without saying {until!r}"
             yield process
+
+    def interrupted(self, *arguments: str | Path, when: Event) -> tuple[int | None, tuple[bytes, bytes]]:
+        """Run until something has happened, and press Ctrl-C then; the exit code, and what both outputs have."""
+        with subprocess.Popen(
+            self.command(*arguments), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert when.wait(SECONDS)
+            process.send_signal(signal.SIGINT)
+            printed = process.communicate(timeout=SECONDS)
+            return process.returncode, printed
+
+    def completed(self, typed: str) -> list[str]:
+        """What bash is told that the last word of a command may become."""
+        words = {"COMP_WORDS": f"isobay {typed}", "COMP_CWORD": str(len(typed.split(" ")))}
+        program = Path(sys.executable).with_name("isobay")
+        done = subprocess.run(
+            [program],
+            env={**self.environ, **words, "_ISOBAY_COMPLETE": "complete_bash"},
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert done.stderr == ""
+        return done.stdout.split()
 
     def command(self, *arguments: str | Path) -> list[str]:
         """The words that start it."""

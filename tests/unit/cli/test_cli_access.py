@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 from command_line import CommandLine
 
 
@@ -51,6 +47,20 @@ def test_a_key_is_printed_once_and_alone(shelf: CommandLine) -> None:
     assert "\tci\t" not in shelf("keys", "list").stdout
 
 
+def test_a_key_says_how_far_and_how_long_it_goes(shelf: CommandLine) -> None:
+    """Its role, its environments and its end; a day is its beginning in UTC anywhere, and a bad one is refused."""
+    shelf("environments", "create", "lab")
+    words = ("--role", "viewer", "-e", "lab", "-e", "test_area", "--expires")
+    shelf.environ["TZ"] = "EAST-5"
+    made = shelf.json("keys", "create", "auditor", *words, "2099-01-31")
+    ids = {each["id"] for each in shelf.json("environments", "list")}
+    assert (made["role"], set(made["environments"]), made["expires"]) == ("viewer", ids, "2099-01-31T00:00:00.000000Z")
+    assert shelf.json("keys", "create", "other", *words, "2099-01-31T02:00:00+02:00")["expires"] == made["expires"]
+    for wrong in ("2020-01-31", "soon", "9999-12-31T23:00:00-05:00"):
+        done = shelf("keys", "create", "wrong", *words, wrong)
+        assert (done.returncode, "expires: must be" in done.stderr) == (1, True)
+
+
 def test_the_key_that_is_printed_opens_the_door(shelf: CommandLine) -> None:
     """The printed key is known at the door with its role, and only in its environment."""
     from isobay.app import build
@@ -88,10 +98,30 @@ def test_a_wrong_option_is_named(isobay: CommandLine) -> None:
 
 def test_the_shell_completes_commands(isobay: CommandLine) -> None:
     """What a shell asks while somebody types is answered with the commands that fit."""
-    program = Path(sys.executable).with_name("isobay")
-    asked = {"_ISOBAY_COMPLETE": "complete_bash", "COMP_WORDS": "isobay is", "COMP_CWORD": "1"}
-    done = subprocess.run([program], env={**isobay.environ, **asked}, capture_output=True, check=False, text=True)
-    assert done.stdout.split() == ["isos"]
+    assert isobay.completed("is") == ["isos"]
+    assert isobay.completed("keys create ci --role v") == ["viewer"]
+
+
+def test_the_shell_completes_names(shelf: CommandLine) -> None:
+    """Of ISOs and environments, wherever they are wanted; a name that a shell would take apart is not told."""
+    shelf("environments", "create", "lab")
+    shelf("isos", "edit", "ipxe", "--public")
+    shelf("isos", "edit", "memtest86+x64", "--name", "ip; reboot")
+    for typed in ("isos edit ip", "isos delete grub-rescue-cdrom ip", "isos files -e lab ip", "download ip"):
+        assert shelf.completed(typed) == ["ipxe"]
+    assert shelf.completed("isos show -e lab ") == ["ipxe"]
+    assert shelf.completed("download --url http://example.org ip") == []
+    for typed in ("isos list -e l", "isos edit ipxe --shared-with l", "keys create ci -e l", "environments edit l"):
+        assert shelf.completed(typed) == ["lab"]
+    assert shelf.completed("activity --environment ") == ["lab", "test_area"]
+
+
+def test_completing_makes_and_says_nothing(isobay: CommandLine) -> None:
+    """Where there is no data directory, or no such environment, nothing fits."""
+    assert isobay.completed("isos show ip") == isobay.completed("isos list -e l") == []
+    assert not isobay.data_dir.exists()
+    isobay("environments", "create", "lab")
+    assert isobay.completed("isos show -e nowhere ip") == []
 
 
 def test_help_shows_every_group(isobay: CommandLine) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from command_line import SECONDS, CommandLine
+from command_line import CommandLine
 
 from hostile_source import Page
 from hostile_source import hostile as hostile_server
@@ -79,16 +78,8 @@ def test_ctrl_c_ends_the_reading_quietly(importing: CommandLine) -> None:
     page = Page(bytes(1 << 20), stall_after=1000)
     with hostile_server() as source:
         source.pages["/slow.iso"] = page
-        with subprocess.Popen(
-            importing.command("files", source.url("/slow.iso")),
-            env=importing.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            assert page.stalled.wait(SECONDS)
-            process.send_signal(signal.SIGINT)
-            told = process.communicate(timeout=SECONDS)
-    assert (process.returncode, told) == (130, (b"", b""))
+        done = importing.interrupted("files", source.url("/slow.iso"), when=page.stalled)
+    assert done == (130, (b"", b""))
 
 
 def test_a_reader_of_a_file_that_goes_away_is_no_fault_of_the_image(

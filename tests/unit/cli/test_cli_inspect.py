@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from command_line import SECONDS, CommandLine
+from command_line import CommandLine
 
 from hostile_source import Page
 from hostile_source import hostile as hostile_server
@@ -172,13 +171,5 @@ def test_ctrl_c_ends_the_look_at_a_url_quietly(importing: CommandLine) -> None:
     page = Page(bytes(1 << 20), stall_after=1000)
     with hostile_server() as source:
         source.pages["/slow.iso"] = page
-        with subprocess.Popen(
-            importing.command("inspect", source.url("/slow.iso")),
-            env=importing.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            assert page.stalled.wait(SECONDS)
-            process.send_signal(signal.SIGINT)
-            told = process.communicate(timeout=SECONDS)
-    assert (process.returncode, told) == (130, (b"", b""))
+        done = importing.interrupted("inspect", source.url("/slow.iso"), when=page.stalled)
+    assert done == (130, (b"", b""))

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from command_line import SECONDS, CommandLine
+from msgspec import structs
+
+from isobay.model import IsoEdit
 
 
 def _names(run: CommandLine, *arguments: str) -> list[str]:
@@ -95,6 +98,49 @@ def test_edit_changes_what_is_named_and_no_more(shelf: CommandLine) -> None:
         "extractable": True,
     }
     assert shelf.json("isos", "show", "ipxe") == after
+
+
+def test_every_field_that_the_api_changes_can_be_edited(shelf: CommandLine) -> None:
+    """Some together and some alone, and the log names them as it does for the API."""
+    shelf("environments", "create", "lab")
+    flags = ("--no-bootable", "--extractable", "--featured")
+    words = ("--name", "A", "--description", "B", "--os-type", "Other (32-bit)", *flags, "--shared-with", "lab")
+    edited = shelf.json("isos", "edit", "ipxe", *words)
+    assert [edited[each] for each in ("name", "description", "osTypeName")] == ["A", "B", "Other (32-bit)"]
+    assert [edited[each] for each in ("bootable", "extractable", "featured")] == [False, True, True]
+    assert (edited["visibility"], edited["sharedWith"]) == ("shared", ["lab"])
+    assert shelf.json("isos", "edit", "A", "--private")["visibility"] == "private"
+    entries = shelf.json("activity", "--operation", "iso.edit")
+    changed = [name for entry in entries for name in entry["details"]["changed"]]
+    assert sorted(changed) == sorted(field.encode_name for field in structs.fields(IsoEdit))
+
+
+def test_an_iso_is_shared_with_the_environments_that_are_named(shelf: CommandLine) -> None:
+    """By its name it is shown with them to its own, and without to the others; who is named again takes their place."""
+    for name in ("lab", "classroom", "cellar"):
+        shelf("environments", "create", name)
+    for names in (("lab", "classroom"), ("cellar",)):
+        words = [word for name in names for word in ("--shared-with", name)]
+        assert shelf("isos", "edit", "ipxe", *words).returncode == 0
+        assert f"sharedWith\t{', '.join(sorted(names))}\n" in shelf("isos", "show", "ipxe").stdout
+        assert [name for name in ("lab", "classroom", "cellar") if _names(shelf, "-e", name)] == list(names)
+    assert shelf.json("isos", "show", "ipxe")["sharedWith"] == ["cellar"]
+    assert "shared with cellar" in shelf.on_terminal("isos", "list", "--search", "ipxe")[1]
+    assert shelf("isos", "list", "--search", "ipxe").stdout.endswith("\tshared\n")
+    for shown in (shelf("isos", "show", "ipxe", "-e", "cellar"), shelf("isos", "show", "grub-rescue-cdrom")):
+        assert "sharedWith" not in shown.stdout
+    listed = shelf.on_terminal("isos", "list", "-e", "cellar")[1]
+    assert ("shared" in listed, "shared with" in listed) == (True, False)
+
+
+def test_sharing_that_cannot_be_is_refused(filled: CommandLine) -> None:
+    """With an environment that is not there, with its own, and together with another visibility."""
+    missing = filled("isos", "edit", "ipxe", "--shared-with", "nowhere")
+    assert (missing.returncode, "'nowhere'" in missing.stderr, "environments list" in missing.stderr) == (3, True, True)
+    own = filled("isos", "edit", "ipxe", "--shared-with", "test_area")
+    assert (own.returncode, "another environment" in own.stderr) == (1, True)
+    for other in ("--public", "--private"):
+        assert filled("isos", "edit", "ipxe", "--shared-with", "test_area", other).returncode == 2
 
 
 def test_edit_refuses_what_the_api_refuses(filled: CommandLine) -> None:

@@ -24,6 +24,8 @@ def _may_be(kind: msgspec.inspect.Type) -> str:
             return f"{least} or more"
         case msgspec.inspect.IntType(ge=least, le=largest):
             return f"{least} to {largest}"
+        case msgspec.inspect.BoolType():
+            return "`false`, `true`"
         case msgspec.inspect.StrType(max_length=int(longest)):
             return f"up to {longest} characters"
         case msgspec.inspect.StrType():
@@ -38,6 +40,8 @@ def test_every_setting_is_documented_as_it_is(table: Table) -> None:
     for field in msgspec.structs.fields(Settings):
         metadata = field.type.__metadata__[0]
         default = "$XDG_STATE_HOME/isobay" if field.default is NODEFAULT else str(field.default)
+        if isinstance(field.default, bool):
+            default = default.lower()
         shown = f"`{default}`" if default else "empty"
         kind = msgspec.inspect.type_info(field.type)
         expected.append([f"`{PREFIX}{field.name.upper()}`", shown, _may_be(kind), metadata.description])

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
 
 from msgspec import ValidationError, convert
 
 from isobay.catalog import Catalog, Place
-from isobay.clock import utc_now
-from isobay.engines.local.describing import described, name_of_file
+from isobay.engines.local.describing import described, description_of, name_of_file
+from isobay.engines.local.new_isos import new_iso
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.sharing import Sharing
 from isobay.errors import InvalidFieldsError
 from isobay.image import open_image
 from isobay.inspection import Report, RulesShelf, inspect
 from isobay.model import Iso, Zone
-from isobay.model.iso import DESCRIPTION_LENGTH, Name
+from isobay.model.iso import Name
 from isobay.objects import Objects, Progress, StoredObject
 
 
@@ -57,22 +56,15 @@ class Adder:
         return inspect(stored.read_at, stored.size, self._rules.rules())
 
     def _iso(self, report: Report, zones: list[Zone], name: str, sha256: str) -> Iso:
-        now = utc_now()
-        only = zones[0] if len(zones) == 1 else Zone("", "")
-        return Iso(
-            id=str(uuid4()),
-            name=name,
-            description=(report.os.name or report.volume_label)[:DESCRIPTION_LENGTH],
+        return new_iso(
+            name,
+            zones,
+            description=description_of(report),
             size=report.size,
             ready=True,
-            zone_id=only.id,
-            zone_name=only.name,
-            created=now,
-            available_in_zones=[zone.id for zone in zones],
             status="ready",
             progress=1.0,
             checksums={"sha256": sha256},
-            updated=now,
             **described(report, self._os_types),
         )
 

@@ -34,6 +34,11 @@ class ArrivalRecord:
         self._quota.check_bytes(self._catalog, tx, kept.environment_id, size, kept.iso.size)
         self._change(tx, size=size)
 
+    def describe(self, tx: Transaction, description: str) -> None:
+        """Describe it, where nobody did."""
+        if not self._kept(tx).iso.description:
+            self._change(tx, description=description)
+
     def ready(self, tx: Transaction, object_id: str, **fields: Any) -> None:
         """Say that it is there, whole and checked."""
         self.expect(tx, fields["size"])

@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import UNSET
 
 from isobay.engines.local.os_types import OsTypes
+from isobay.errors import InvalidFieldsError
 from isobay.inspection import Report
 from isobay.model import NewIso
-from isobay.model.iso import NAME_LENGTH
+from isobay.model.iso import DESCRIPTION_LENGTH, NAME_LENGTH
 
 
 def described(report: Report, os_types: OsTypes) -> dict[str, Any]:
@@ -59,9 +60,18 @@ def contradictions(report: Report, os_types: OsTypes, wanted: NewIso) -> str:
     return " ".join(found)
 
 
+def description_of(report: Report) -> str:
+    """What an ISO is described as that nobody describes."""
+    return (report.os.name or report.volume_label)[:DESCRIPTION_LENGTH]
+
+
 def name_of_file(file_name: str) -> str:
-    """A file's name without its directories and its ending, in what an ISO's name may hold."""
-    file_name = re.split(r"[/\\]", file_name)[-1]
-    name = file_name.removesuffix(".iso").removesuffix(".ISO") or file_name
+    """A file's name without its directories and its ending, in what an ISO's name may hold.
+
+    Raises InvalidFieldsError where nothing is left of it that names anything.
+    """
+    name = re.split(r"[/\\]", file_name)[-1].removesuffix(".iso").removesuffix(".ISO")
+    if not name.strip(". "):
+        raise InvalidFieldsError({"name": "is required, or a file's name that is more than an ending, dots and blanks"})
     readable = "".join(character if character.isprintable() else "\ufffd" for character in name)
     return readable.encode("utf-8", "replace").decode()[:NAME_LENGTH]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha256
 from uuid import uuid4
 
@@ -71,7 +72,9 @@ class Downloads:
                 "Bring the file back from a backup, or delete the ISO and add it again."
             )
         digest = iso.checksums["sha256"]
-        return Opened(iso.name, stored.size, digest, iso.created, digest, stored.read_at, stored.close, stored.file)
+        link = partial(self._objects.link, kept.object_id)
+        read_at, close, file = stored.read_at, stored.close, stored.file
+        return Opened(iso.name, stored.size, digest, iso.created, digest, read_at, close, file, link)
 
     def open_file(self, place: Place, iso_id: str, path: str) -> Opened:
         """Open a file inside the image."""

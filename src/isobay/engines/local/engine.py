@@ -29,6 +29,7 @@ from isobay.errors import (
     InvalidFieldsError,
     QuotaError,
     StorageError,
+    UnavailableError,
     WrongStateError,
 )
 from isobay.image import open_image
@@ -130,7 +131,10 @@ class LocalEngine:
         with self._catalog.writing() as tx:
             kept = _own(place, self._catalog.isos.get(tx, place, iso_id), iso_id)
             iso, task = self._imports.retry(tx, place, kept)
+            is_left = not self._catalog.isos.needs(tx, kept.object_id)
         self._imports.send(task)
+        if is_left:
+            self._delete(kept.object_id)
         return iso, task
 
     def start_upload(self, place: Place, wanted: NewUpload, length: int) -> Upload:
@@ -194,12 +198,8 @@ class LocalEngine:
             self._catalog.isos.delete(tx, iso_id)
             is_last = not self._catalog.isos.needs(tx, kept.object_id)
             self._catalog.tasks.add(tx, task)
-        try:
-            if is_last:
-                self._objects.delete(kept.object_id)
-        except StorageError as error:
-            # The ISO is gone all the same, and the next start sweeps what it left.
-            logs.error("bytes are left over", reason=error.message)
+        if is_last:
+            self._delete(kept.object_id)
         return task
 
     def iso_files(self, place: Place, iso_id: str, path: str, limit: int) -> list[IsoFile]:
@@ -225,6 +225,13 @@ class LocalEngine:
     def reachable(self) -> bool:
         """Whether the catalogue answers."""
         return self._catalog.answers()
+
+    def _delete(self, object_id: str) -> None:
+        try:
+            self._objects.delete(object_id)
+        except (StorageError, UnavailableError) as error:
+            # The rows are changed all the same, and the next start sweeps what they left.
+            logs.error("bytes are left over", reason=error.message)
 
     def _kept(self, place: Place, iso_id: str) -> Kept:
         kept = self._catalog.iso(place, iso_id)

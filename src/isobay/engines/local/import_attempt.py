@@ -257,7 +257,8 @@ class Attempt:
         for number, part in enumerate(self._parts):
             if keeps and number == 0 and part.size and self._version.condition:
                 self._kept = part.size
-                with suppress(StorageError):  # what is not durable now is fetched again after a loss of power
+                # What is not durable now is fetched again after a loss of power.
+                with suppress(StorageError, UnavailableError):
                     part.sync()
             elif not (keeps and part is self._published):
                 part.discard()

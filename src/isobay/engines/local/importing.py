@@ -10,6 +10,7 @@ from msgspec import UNSET
 from isobay.catalog import Catalog, Import, Place, Transaction
 from isobay.catalog.isos import Kept
 from isobay.clock import utc_now
+from isobay.engines.local.new_isos import new_iso
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.quota import Quota
 from isobay.errors import InvalidFieldsError, NotFoundError, WrongStateError
@@ -68,7 +69,10 @@ class Imports:
         return iso, task
 
     def retry(self, tx: Transaction, place: Place, kept: Kept) -> tuple[Iso, Task]:
-        """Let a failed import go on from where it stopped; ``send`` its task when it is committed."""
+        """Let a failed import go on from where it stopped; ``send`` its task when it is committed.
+
+        One that was ready and lost its bytes begins anew, with an object of its own.
+        """
         found = self._catalog.imports.get(tx, kept.iso.id)
         if kept.iso.status != "failed" or found is None:
             raise WrongStateError(
@@ -77,9 +81,9 @@ class Imports:
                 id=kept.iso.id,
                 status=kept.iso.status,
             )
-        iso = msgspec.structs.replace(kept.iso, status="importing", status_message="", updated=utc_now())
+        iso = msgspec.structs.replace(kept.iso, status="importing", status_message="", checksums={}, updated=utc_now())
         task = _task(place, iso)
-        self._catalog.isos.replace(tx, place, iso)
+        self._catalog.isos.replace(tx, place, iso, str(uuid4()) if kept.iso.checksums else "")
         self._catalog.tasks.add(tx, task)
         self._catalog.imports.set_task(tx, iso.id, task.id)
         return iso, task
@@ -95,17 +99,21 @@ class Imports:
     def _checked(self, wanted: NewIso) -> SourceUrl:
         if wanted.signature_url and not wanted.checksum_url:
             raise InvalidFieldsError({"signatureUrl": "is the signature of the file at checksumUrl, which is missing"})
-        urls = {"url": wanted.url, "checksumUrl": wanted.checksum_url, "signatureUrl": wanted.signature_url}
-        for field, text in urls.items():
+        url = self._url("url", wanted.url)
+        for field, text in (("checksumUrl", wanted.checksum_url), ("signatureUrl", wanted.signature_url)):
             if text:
-                try:
-                    parsed = SourceUrl.parse(text)
-                except InvalidFieldsError as error:
-                    raise InvalidFieldsError({field: error.context["fields"]["url"]}) from error
-                address = parsed.literal_address()
-                if address:
-                    self._guard.check(address, parsed.host)
-        return SourceUrl.parse(wanted.url)
+                self._url(field, text)
+        return url
+
+    def _url(self, field: str, text: str) -> SourceUrl:
+        try:
+            url = SourceUrl.parse(text)
+        except InvalidFieldsError as error:
+            raise InvalidFieldsError({field: error.context["fields"]["url"]}) from error
+        address = url.literal_address()
+        if address:
+            self._guard.check(address, url.host)
+        return url
 
     def _os_type(self, wanted: NewIso) -> OsType | None:
         if wanted.os_type_id is UNSET:
@@ -122,23 +130,15 @@ class Imports:
 
 
 def _iso(wanted: NewIso, url: SourceUrl, os_type: OsType | None, zones: list[Zone]) -> Iso:
-    now = utc_now()
-    zone = zones[0] if zones else Zone("", "")
-    return Iso(
-        id=str(uuid4()),
-        name=wanted.name,
+    return new_iso(
+        wanted.name,
+        zones,
+        public=wanted.available_publicly,
         description=wanted.description,
         bootable=wanted.bootable is True,
         os_type_id=os_type.id if os_type else "",
         os_type_name=os_type.name if os_type else "",
-        zone_id=zone.id,
-        zone_name=zone.name,
-        available_publicly=wanted.available_publicly,
-        visibility="public" if wanted.available_publicly else "private",
         extractable=wanted.extractable,
-        created=now,
-        updated=now,
-        available_in_zones=[zone.id for zone in zones],
         status="importing",
         source_url=url.shown,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from isobay.engines.local.arrival import PIECE, Hashes
 from isobay.engines.local.arrival_record import ArrivalRecord
-from isobay.engines.local.describing import described
+from isobay.engines.local.describing import described, description_of
 from isobay.engines.local.looking import Looking
 from isobay.engines.local.upload_record import Asked, UploadTools
 from isobay.inspection import Report, inspect
@@ -49,6 +49,7 @@ class Following:
         report = inspect(part.read_at, part.size, self._tools.rules.rules())
         part.publish()
         with self._tools.catalog.writing() as tx:
+            record.describe(tx, description_of(report))
             record.ready(
                 tx,
                 part.object_id,

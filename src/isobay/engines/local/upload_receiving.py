@@ -11,6 +11,7 @@ import msgspec
 
 from isobay.catalog import Upload as UploadRow
 from isobay.catalog.isos import Kept
+from isobay.engines.local.arrival import Hashes
 from isobay.engines.local.arrival_record import ArrivalRecord
 from isobay.engines.local.sharing import Sharing
 from isobay.engines.local.upload_following import Followed, Following
@@ -47,7 +48,7 @@ class Receiving:
         self._followed = followed
         self._id = upload_id
         self._proof = proof
-        self._proving = proof.new_hash() if proof else None
+        self._proving = Hashes([proof.algorithm] if proof else [])
         self._record = ArrivalRecord(tools.catalog, tools.quota, upload_id)
         self._lock = Lock()
         self._stack = ExitStack()
@@ -96,7 +97,7 @@ class Receiving:
             self._part.append(data)
             if self._following.hashed == size:
                 self._following.hash(data)
-            if self._proving:
+            if self._proof:
                 self._proving.update(data)  # a byte that was changed on its way must not condemn the image
             else:
                 self._look()
@@ -143,7 +144,7 @@ class Receiving:
         kept, row = self._rows()
         if kept.iso.status != "uploading":
             raise WrongStateError(
-                f"All of the ISO {kept.iso.name!r} is here, so nothing more is taken.",
+                f"The upload is complete: all of the ISO {kept.iso.name!r} is here, and nothing more is taken.",
                 type="isos",
                 id=kept.iso.id,
                 status=kept.iso.status,
@@ -180,9 +181,9 @@ class Receiving:
             raise
 
     def _prove(self) -> None:
-        if self._proof is None or self._proving is None:
+        if self._proof is None:
             return
-        if not self._proof.matches(self._proving.hexdigest()):
+        if not self._proof.matches(self._proving.hex()[self._proof.algorithm]):
             raise PieceError(
                 f"The {self._proof.algorithm} of these bytes is not the one in Upload-Checksum: they were damaged on "
                 "their way, and none of them was kept. Send them again.",

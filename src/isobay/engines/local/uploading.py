@@ -7,13 +7,13 @@ from uuid import uuid4
 from isobay.catalog import Place
 from isobay.catalog import Upload as UploadRow
 from isobay.catalog.isos import Kept
-from isobay.clock import utc_now
 from isobay.engines.local.describing import name_of_file
+from isobay.engines.local.new_isos import new_iso
 from isobay.engines.local.upload_following import Followed
 from isobay.engines.local.upload_receiving import Receiving
 from isobay.engines.local.upload_record import Asked, UploadTools, no_upload, told
-from isobay.errors import InvalidFieldsError, TooLargeError, WrongStateError
-from isobay.model import Iso, NewUpload, Upload, Zone
+from isobay.errors import TooLargeError, WrongStateError
+from isobay.model import NewUpload, Upload
 from isobay.transfer.checksums import Checksum, parse_checksum
 
 
@@ -31,8 +31,6 @@ class Uploads:
         """
         tools, catalog = self._tools, self._tools.catalog
         name = wanted.name or name_of_file(wanted.filename)
-        if not name:
-            raise InvalidFieldsError({"name": "is required, or the filename that it is made of"})
         if length > tools.limit:
             raise TooLargeError(
                 f"The image has {length} bytes, and the limit is {tools.limit}. Raise ISOBAY_MAX_ISO_BYTES to take it.",
@@ -43,7 +41,15 @@ class Uploads:
         with catalog.writing() as tx:
             tools.quota.check_new(catalog, tx, place.environment_id)
             tools.quota.check_bytes(catalog, tx, place.environment_id, max(length, 1), 0)
-            iso = _iso(wanted, name, max(length, 0), catalog.connections.zones(tx, place.connection_id))
+            iso = new_iso(
+                name,
+                catalog.connections.zones(tx, place.connection_id),
+                public=wanted.available_publicly,
+                description=wanted.description,
+                size=max(length, 0),
+                extractable=wanted.extractable,
+                status="uploading",
+            )
             kept = Kept(iso, place.environment_id, str(uuid4()))
             row = UploadRow(iso.id, length, Asked(checksum).written(), tools.expires())
             catalog.isos.add(tx, place, iso, kept.object_id)
@@ -75,27 +81,9 @@ class Uploads:
     def _found(self, place: Place, upload_id: str) -> tuple[Kept, UploadRow]:
         catalog = self._tools.catalog
         with catalog.reading() as tx:
-            kept, row = catalog.isos.by_id(tx, upload_id), catalog.uploads.get(tx, upload_id)
+            # As it is seen from here: another environment's costs no more time than one that nobody has.
+            kept = catalog.isos.get(tx, place, upload_id)
+            row = catalog.uploads.get(tx, upload_id) if kept else None
         if kept is None or row is None or kept.environment_id != place.environment_id:
             raise no_upload(upload_id)
         return kept, row
-
-
-def _iso(wanted: NewUpload, name: str, size: int, zones: list[Zone]) -> Iso:
-    now = utc_now()
-    only = zones[0] if len(zones) == 1 else Zone("", "")
-    return Iso(
-        id=str(uuid4()),
-        name=name,
-        description=wanted.description,
-        size=size,
-        zone_id=only.id,
-        zone_name=only.name,
-        available_publicly=wanted.available_publicly,
-        visibility="public" if wanted.available_publicly else "private",
-        extractable=wanted.extractable,
-        created=now,
-        updated=now,
-        available_in_zones=[zone.id for zone in zones],
-        status="uploading",
-    )

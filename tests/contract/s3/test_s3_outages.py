@@ -1,0 +1,94 @@
+"""A service whose S3 goes away, and comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import pytest
+from stores import S3Store
+
+from service import SEED, Service, environment, serving
+from sources import nginx
+
+MIB = 1 << 20
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def options(store: S3Store) -> dict[str, str]:
+    """What a service behind the door is started with."""
+    return {**store.options, "ISOBAY_ALLOWED_NETWORKS": "127.0.0.0/8", "ISOBAY_FETCH_RETRY_SECONDS": "0"}
+
+
+@pytest.fixture
+def service(tmp_path: Path, options: dict[str, str]) -> Iterator[Service]:
+    """Run one."""
+    with serving(tmp_path / "data", **options) as running:
+        yield running
+
+
+def _until(look: Callable[[], Any]) -> Any:
+    deadline = monotonic() + PATIENCE_SECONDS
+    while not (found := look()):
+        assert monotonic() < deadline
+        Event().wait(0.05)
+    return found
+
+
+def test_an_import_goes_on_after_an_outage(service, door, large):
+    """It fails with what S3 did, keeps what came, and another try fetches the rest."""
+    with nginx(large.parent, bytes_per_second=6 * MIB) as source:
+        body = {"name": "interrupted", "description": "", "url": source.url(f"/{large.name}")}
+        path = f"{SEED}/isos/{service.client().post(f'{SEED}/isos', json=body).json()['data']['id']}"
+        _until(lambda: any(each.size > 10 * MIB for each in service.behind.objects.stored()))
+        door.is_shut = True
+        failed = _until(lambda: (iso := service.get(path))["status"] == "failed" and iso)
+        assert "does not answer" in failed["statusMessage"]
+        door.is_shut = False
+        (certain,) = (each.size for each in service.behind.objects.stored())
+        assert service.client().post(path, params={"operation": "retry"}).status_code == 200
+        iso = _until(lambda: (iso := service.get(path))["ready"] and iso)
+        assert iso["checksums"]["sha256"] == hashlib.sha256(large.read_bytes()).hexdigest()
+        assert source.fetches()[-1].range == f"bytes={certain}-"
+
+
+def test_what_needs_s3_is_answered_503_and_all_else_goes_on(service, door, store, small):
+    """Bytes cannot be had for a while; lists, links and deleting can."""
+    iso = service.add(small)
+    path = f"{SEED}/isos/{iso['id']}"
+    door.is_shut = True
+    refused = service.client().get(f"{path}/content")
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (503, 5002)
+    assert [each["id"] for each in service.get(f"{SEED}/isos")] == [iso["id"]]
+    assert service.client().delete(path).status_code == 200
+    assert service.get(f"{SEED}/isos") == []
+    door.is_shut = False
+    assert {kind for _, kind in store.left()} == {"whole"}
+    assert service.behind.sweep() == 1
+
+
+def test_the_store_is_checked(service, options, small, store):
+    """`isobay store check` finds in S3 what is missing and what is changed there."""
+    data_dir = str(service.behind.settings.data_dir)
+
+    def check() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "isobay", "store", "check", "--hash", "--data-dir", data_dir]
+        return subprocess.run(command, env=environment(**options), capture_output=True, text=True, timeout=60)
+
+    service.add(small)
+    done = check()
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "Nothing is wrong.")
+    (key,) = store.listed()
+    content = bytearray(small.read_bytes())
+    content[-1] ^= 1
+    store.s3.put_object(Bucket=store.bucket, Key=f"{store.prefix}/{key}", Body=bytes(content))
+    assert "sha256" in check().stdout
+    store.s3.delete_object(Bucket=store.bucket, Key=f"{store.prefix}/{key}")
+    assert "missing" in check().stdout
