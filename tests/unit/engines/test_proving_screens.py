@@ -9,13 +9,21 @@ import pytest
 from PIL import Image
 
 from drawn import BLUE, FIRMWARE, SIZE, png, text
-from isobay.engines.local.proving_screens import MAX_PICTURE_BYTES, beginnings_of, is_calm, is_shown, picture_of
+from isobay.engines.local.proving_screens import (
+    MAX_PICTURE_BYTES,
+    Speech,
+    has_given_up,
+    heard,
+    is_calm,
+    is_shown,
+    picture_of,
+)
 
 
 @pytest.fixture
-def firmware() -> frozenset[str]:
-    """How the firmware's lines begin."""
-    return beginnings_of(text(*FIRMWARE))
+def firmware() -> Speech:
+    """How the firmware speaks, which wrote one line after the other."""
+    return heard(text(*FIRMWARE), heard(text(*FIRMWARE[:2]), Speech()))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +40,7 @@ def firmware() -> frozenset[str]:
     ],
     ids=["black", "cursor", "same", "begun", "lower", "others", "listing", "uniform"],
 )
-def test_what_firmware_says_shows_nothing(screen: bytes, firmware: frozenset[str]):
+def test_what_firmware_says_shows_nothing(screen: bytes, firmware: Speech):
     """The firmware's words prove nothing, wherever they stand and however they end; nor does an empty screen."""
     assert not is_shown(screen, firmware)
 
@@ -47,9 +55,17 @@ def test_what_firmware_says_shows_nothing(screen: bytes, firmware: frozenset[str
     ],
     ids=["loader", "menu", "fallen back", "picture"],
 )
-def test_what_firmware_does_not_say_is_shown(screen: bytes, firmware: frozenset[str]):
+def test_what_firmware_does_not_say_is_shown(screen: bytes, firmware: Speech):
     """A line of a loader, a menu, a picture, and what stands above the firmware's last words are shown."""
     assert is_shown(screen, firmware)
+
+
+def test_the_firmwares_last_word_ends_it(firmware: Speech):
+    """The firmware gives up with its last line, whatever stands above it; before that it does not."""
+    assert has_given_up(text(*FIRMWARE, cursor=True), firmware)
+    assert has_given_up(text("A loader that came back.", FIRMWARE[-1]), firmware)
+    assert not has_given_up(text(*FIRMWARE[:2]), firmware)
+    assert not has_given_up(text(), firmware)
 
 
 def test_clocks_and_cursors_are_calm():
