@@ -77,6 +77,13 @@ PROOFS_AT_ONCE = 1  # nobody waits for them
 INSTANCES_AT_ONCE = 8  # what is done with them waits for their hosts and their systems
 DOWNLOADS = 256  # each has at most two pieces of 1 MiB in memory
 
+# Imports last for hours; what somebody does with an instance, and what nobody waits for, has its own turn.
+LANES = (
+    Lane("", OPERATIONS | {PROVE}, takes_rest=True),
+    Lane("instances", OPERATIONS),
+    Lane("proofs", frozenset({PROVE})),
+)
+
 
 class Isobay(Struct, frozen=True):
     """Everything, built."""
@@ -130,7 +137,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
     network = build_network(settings)
     seal = load_seal(settings.secret_key, settings.data_dir)
     catalog = open_catalog(settings.catalog_url, settings.task_days)
-    delivery = open_delivery(catalog, settings.data_dir, Lane("", OPERATIONS | {PROVE}, takes_rest=True))
+    delivery, instance_delivery, proof_delivery = (open_delivery(catalog, settings.data_dir, lane) for lane in LANES)
     objects = _objects(settings, catalog)
     rules = RulesShelf(settings.rules_dir, settings.cache_dir)
     os_types = OsTypes(rules)
@@ -141,9 +148,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
         catalog, objects, rules, os_types, quota, settings.max_iso_bytes, timedelta(hours=settings.upload_hours)
     )
     hosting = _hosting(settings, catalog, objects, connect)
-    instance_delivery = open_delivery(catalog, settings.data_dir, Lane("instances", OPERATIONS))
     instances = LocalInstances(hosting, rules, instance_delivery)
-    proof_delivery = open_delivery(catalog, settings.data_dir, Lane("proofs", frozenset({PROVE})))
     proving = Proving(hosting, proof_delivery, settings.boot_proof)
     prover = Prover(hosting, settings.cache_dir, ProofPatience.of(settings.boot_proof_seconds))
     engines: dict[str, Engine] = {

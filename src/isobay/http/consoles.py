@@ -105,24 +105,16 @@ class Consoles:
                 "how people reach it."
             )
 
-    def _open(self, token: str) -> tuple[Ticket, tuple[str, int]]:
-        ticket = self._services.tickets.read(token)
+    def _address(self, ticket: Ticket) -> tuple[str, int]:
         here = self._visit(ticket)
-        return ticket, here.engine.instances.console(here.place, ticket.instance_id)
+        return here.engine.instances.console(here.place, ticket.instance_id)
 
     def _visit(self, ticket: Ticket) -> Visit:
         return self._services.door.resume(ticket.key_id, ticket.environment_id, "write")
 
     async def _serve(self, token: str, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
-        ticket, (host, port) = await self._services.host_threads.run(self._open, token)
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                reader, writer = await asyncio.open_connection(host, port, limit=PIECE_BYTES)
-        except OSError as error:  # a TimeoutError is one too
-            raise UnavailableError(
-                "The instance's VNC server does not answer. Try again; if it stays, the log of its host says more.",
-                id=ticket.instance_id,
-            ) from error
+        ticket = self._services.tickets.read(token)
+        reader, writer = await self._connect(ticket)
         about = {"instance": ticket.instance_id, "key_id": ticket.key_id or "operator"}
         began = monotonic()
         logs.write(logging.INFO, "console opened", **about)
@@ -134,6 +126,27 @@ class Consoles:
         finally:
             writer.transport.abort()
             logs.write(logging.INFO, "console ended", **about, seconds=round(monotonic() - began, 1))
+
+    async def _connect(self, ticket: Ticket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        threads = self._services.host_threads
+        address = await threads.run(self._address, ticket)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                reader, writer = await asyncio.open_connection(*address, limit=PIECE_BYTES)
+        except OSError as error:  # a TimeoutError is one too
+            raise UnavailableError(
+                "The instance's VNC server does not answer. Try again; if it stays, the log of its host says more.",
+                id=ticket.instance_id,
+            ) from error
+        try:
+            # A port that is free again goes to the next guest: that one is somebody else's.
+            if await threads.run(self._address, ticket) == address:
+                return reader, writer
+        except BaseException:
+            writer.transport.abort()
+            raise
+        writer.transport.abort()
+        raise UnavailableError("The instance was started anew meanwhile. Try it again.", id=ticket.instance_id)
 
     async def _watch(self, ticket: Ticket, joint: _Joint) -> Ending:
         idle = self._services.settings.console_idle_seconds

@@ -6,6 +6,7 @@ Drives, disks and network cards are of the kinds that installers of nearly every
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
@@ -47,11 +48,15 @@ BOARDS = (
 
 
 class Means(Struct, frozen=True):
-    """What the host gives a guest. ``labels``: its QEMU runs as an account of its own."""
+    """What the host gives a guest: whether KVM runs it, its log, and its images' files there, by slot.
+
+    ``labels``: its QEMU runs as an account of its own.
+    """
 
     accelerated: bool
     labels: bool
     log: Path
+    images: Mapping[int, str]
 
 
 def domain_xml(guest: Guest, installation: str, board: Board, means: Means) -> str:
@@ -70,9 +75,8 @@ def domain_xml(guest: Guest, installation: str, board: Board, means: Means) -> s
     devices = SubElement(domain, "devices")
     if guest.disk:
         devices.append(_disk(guest.disk, board))
-    images = {drive.slot: drive.image for drive in guest.drives}
     for slot in range(SLOTS):
-        devices.append(drive_element(slot, board.drive_bus, images.get(slot), labels=means.labels))
+        devices.append(drive_element(slot, board.drive_bus, means.images.get(slot), labels=means.labels))
     _network(devices, guest, board)
     _console(devices, board, means.log)
     return tostring(domain, encoding="unicode")
@@ -86,7 +90,7 @@ def _target(slot: int, bus: str) -> str:
 _SLOT_OF = {_target(slot, bus): slot for slot in range(SLOTS) for bus in ("ide", "sata")}
 
 
-def drive_element(slot: int, bus: str, image: Path | None, *, labels: bool) -> Element:
+def drive_element(slot: int, bus: str, image: str | None, *, labels: bool) -> Element:
     """One CD-ROM drive, empty without an image.
 
     ``labels``: libvirt would give the image to QEMU's account, and may not: all guests share it with isobay.
@@ -94,7 +98,7 @@ def drive_element(slot: int, bus: str, image: Path | None, *, labels: bool) -> E
     drive = Element("disk", type="file", device="cdrom")
     SubElement(drive, "driver", name="qemu", type="raw")
     if image:
-        source = SubElement(drive, "source", file=str(image.absolute()))
+        source = SubElement(drive, "source", file=image)
         if labels:
             SubElement(source, "seclabel", model="dac", relabel="no")
     SubElement(drive, "target", dev=_target(slot, bus), bus=bus)

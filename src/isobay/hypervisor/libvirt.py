@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -16,10 +16,11 @@ from isobay.errors import HypervisorError, NotFoundError, WrongStateError
 from isobay.hypervisor.connection import Connection, is_code
 from isobay.hypervisor.domain_xml import Means, domain_xml, drive_element, read_drives
 from isobay.hypervisor.host import choose_board, offers_kvm, read_account, read_host
-from isobay.hypervisor.interface import SLOTS, Change, Guest, Host, Screen, Seen
+from isobay.hypervisor.interface import SLOTS, Change, Drive, Guest, Host, Screen, Seen
 from isobay.hypervisor.kvm import Proof
+from isobay.hypervisor.media import ELSEWHERE, Elsewhere, Here, Media
 from isobay.hypervisor.reading import read_leases, read_ours, read_seen
-from isobay.hypervisor.rights import admit, let_pass
+from isobay.hypervisor.rights import let_pass
 from isobay.hypervisor.screens import take_screen
 from isobay.hypervisor.storage import Storage
 from isobay.hypervisor.watching import Watch
@@ -44,11 +45,12 @@ class LibvirtHypervisor:
         self._connection = Connection(uri)
         self._installation = installation
         self._data_dir = data_dir.resolve()
-        self._storage = Storage(self._data_dir / "guests")
+        self._is_here = urlsplit(uri).hostname in (None, "localhost", "127.0.0.1", "::1")
+        self._storage = Storage(self._data_dir / "guests" if self._is_here else ELSEWHERE / installation)
+        self._media: Media = Here(data_dir) if self._is_here else Elsewhere(data_dir, self._storage)
         self._proof = Proof(self._data_dir / "kvm-proof")
         self._proving = Lock()
         self._kvm_runs: bool | None = None
-        self._is_here = urlsplit(uri).hostname in (None, "localhost", "127.0.0.1", "::1")
         self._uri = uri
 
     def host(self) -> Host:
@@ -76,8 +78,7 @@ class LibvirtHypervisor:
             state, _ = domain.state()
             if not domain.isActive():
                 # The rights may have gone meanwhile, as with files that come from a backup.
-                for drive in self._seen(domain, {}).drives:
-                    self._admit(opened, drive.image)
+                self._shown(opened, self._seen(domain, {}).drives)
             # Who was killed may have begun to start it: then it runs by itself in the end.
             with _unless(lambda: domain.state()[0] == libvirt.VIR_DOMAIN_RUNNING):
                 if state == libvirt.VIR_DOMAIN_PAUSED:
@@ -119,12 +120,12 @@ class LibvirtHypervisor:
             raise HypervisorError(f"There is no drive {slot}: an instance has {SLOTS}, from 0 on.")
 
         def work(opened: Any, domain: Any) -> None:
-            self._admit(opened, image)
+            file = self._media.show(opened, image) if image else None
             there = read_drives(self._described_as(domain)).get(slot)
             target = None if there is None else there.find("target")
             if target is None:
                 raise HypervisorError(f"Instance {guest_id} has no drive {slot}: somebody took it out of its domain.")
-            drive = drive_element(slot, target.get("bus", ""), image, labels=self._labels(opened))
+            drive = drive_element(slot, target.get("bus", ""), file, labels=self._labels(opened))
             xml = tostring(drive, encoding="unicode")
 
             def change(*, live: bool) -> None:
@@ -186,7 +187,7 @@ class LibvirtHypervisor:
                         raise
                     continue
                 if description is not None:
-                    seen = read_seen(description, states["state.state"], states["state.reason"], leases)
+                    seen = read_seen(description, states["state.state"], states["state.reason"], leases, self._media)
                     found[seen.id] = seen
             return found
 
@@ -203,7 +204,11 @@ class LibvirtHypervisor:
 
     def console(self, guest_id: str) -> tuple[str, int]:
         """The address and port of its VNC server. Raises WrongStateError where it does not run."""
-        self._check_here("Consoles")
+        if not self._is_here:
+            raise HypervisorError(
+                f"Consoles of guests on another machine cannot be reached: their VNC servers listen on the loopback of "
+                f"the host of {self._uri} alone. Ask for screenshots, or run isobay there."
+            )
 
         def work(_opened: Any, domain: Any) -> tuple[str, int]:
             _check_active(domain, guest_id)
@@ -240,29 +245,16 @@ class LibvirtHypervisor:
     def _described(self, opened: Any, guest: Guest) -> str:
         host = self._host(opened)
         board = choose_board(opened, guest, host, self._uri)
-        for drive in guest.drives:
-            self._admit(opened, drive.image)
         accelerated = any(found.name == guest.architecture and found.accelerated for found in host.architectures)
-        means = Means(accelerated, self._labels(opened), self._storage.log(guest.id))
+        means = Means(accelerated, self._labels(opened), self._storage.log(guest.id), self._shown(opened, guest.drives))
         return domain_xml(guest, self._installation, board, means)
 
     def _labels(self, opened: Any) -> bool:
         return read_account(opened) is not None
 
-    def _admit(self, opened: Any, image: Path | None) -> None:
-        if image is None:
-            return
-        self._check_here("Images")
-        account = read_account(opened)
-        if account:
-            admit(image.resolve(), self._data_dir, account)
-
-    def _check_here(self, what: str) -> None:
-        if not self._is_here:
-            raise HypervisorError(
-                f"{what} of guests on another machine cannot be used yet: {self._uri} is not this one. "
-                "Run isobay on that machine."
-            )
+    def _shown(self, opened: Any, drives: Iterable[Drive]) -> dict[int, str]:
+        """The files of the images in some drives, by slot, which guests may read from now on."""
+        return {drive.slot: self._media.show(opened, drive.image) for drive in drives if drive.image}
 
     def _on(self, guest_id: str, work: Callable[[Any, Any], T]) -> T:
         """Work with one guest of ours. Raises NotFoundError where it is not defined."""
@@ -304,7 +296,7 @@ class LibvirtHypervisor:
 
     def _seen(self, domain: Any, leases: dict[str, str]) -> Seen:
         state, reason = domain.state()
-        return read_seen(self._described_as(domain), state, reason, leases)
+        return read_seen(self._described_as(domain), state, reason, leases, self._media)
 
 
 @contextmanager

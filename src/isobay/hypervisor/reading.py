@@ -11,6 +11,7 @@ import libvirt
 
 from isobay.hypervisor.domain_xml import OURS, read_drives
 from isobay.hypervisor.interface import SLOTS, Drive, Power, Seen
+from isobay.hypervisor.media import Media
 
 _POWER: Mapping[int, Power] = {
     libvirt.VIR_DOMAIN_RUNNING: "Running",
@@ -38,15 +39,15 @@ def read_ours(xml: str, installation: str) -> Element | None:
     return domain
 
 
-def read_seen(domain: Element, state: int, reason: int, leases: Mapping[str, str]) -> Seen:
-    """A guest, from its description, its state with the reason, and the networks' addresses by MAC."""
+def read_seen(domain: Element, state: int, reason: int, leases: Mapping[str, str], media: Media) -> Seen:
+    """A guest, from its description, its state with the reason, the addresses of MACs, and the host's media."""
     mac = domain.find("devices/interface/mac")
     return Seen(
         id=domain.findtext("uuid", ""),
         power=_power(state, reason),
         cpu_count=_cpus(domain),
         memory_mb=_memory_mb(domain),
-        drives=_drives(domain),
+        drives=_drives(domain, media),
         ip=leases.get(mac.get("address", ""), "") if mac is not None else "",
         stopped_itself=(state, reason) == (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN),
     )
@@ -77,12 +78,12 @@ def _memory_mb(domain: Element) -> int:
     return int(domain.findtext("currentMemory") or domain.findtext("memory") or 0) // 1024
 
 
-def _drives(domain: Element) -> tuple[Drive, ...]:
+def _drives(domain: Element, media: Media) -> tuple[Drive, ...]:
     drives = read_drives(domain)
-    return tuple(Drive(slot, _image(drives.get(slot))) for slot in range(SLOTS))
+    return tuple(Drive(slot, _image(drives.get(slot), media)) for slot in range(SLOTS))
 
 
-def _image(drive: Element | None) -> Path | None:
+def _image(drive: Element | None, media: Media) -> Path | None:
     source = None if drive is None else drive.find("source")
     file = "" if source is None else source.get("file", "")
-    return Path(file) if file else None
+    return media.image(file) if file else None

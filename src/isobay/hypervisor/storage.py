@@ -1,15 +1,25 @@
-"""Where guests' disks lie: a pool of libvirt's own making in one directory, so that isobay needs no right to it."""
+"""Where guests' disks lie: a pool of libvirt's own making in one directory, so that isobay needs no right to it.
+
+<id>.qcow2       a guest's disk
+<id>.log         what it said on its serial line; older lines in <id>.log.0 and so on
+<id>+<name>      an image that was sent here from another machine; whole+<id>+<name> tells that all of it came
+"""
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from uuid import uuid4
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import libvirt
 
 from isobay.hypervisor.connection import is_code
+
+WHOLE = "whole+"
 
 
 class Storage:
@@ -21,36 +31,30 @@ class Storage:
 
     def disk(self, opened: Any, guest_id: str, size_gb: int) -> str:
         """Make a guest's disk, if it is not there; its path."""
-        volume = Element("volume")
-        SubElement(volume, "name").text = _disk_name(guest_id)
-        SubElement(volume, "capacity", unit="GiB").text = str(size_gb)
-        SubElement(volume, "allocation").text = "0"
-        SubElement(SubElement(volume, "target"), "format", type="qcow2")
+        disk = _volume(_disk_name(guest_id), "qcow2", size_gb << 30)
+        SubElement(disk, "allocation").text = "0"
+        return str(self._made(opened, disk).path())
+
+    def keep(self, opened: Any, name: str, image: Path) -> str:
+        """Send an image, unless it is there; its path. ``name`` is what it is found by: others may send it too."""
         pool = self._pool(opened)
-        try:
-            return str(pool.createXML(tostring(volume, encoding="unicode"), 0).path())
-        except libvirt.libvirtError as error:
-            if not is_code(error, libvirt.VIR_ERR_STORAGE_VOL_EXIST):
-                raise
-            return str(pool.storageVolLookupByName(_disk_name(guest_id)).path())
+        for found in pool.listVolumes():
+            if found.startswith(WHOLE) and found.endswith(f"+{name}"):
+                return str(pool.storageVolLookupByName(found.removeprefix(WHOLE)).path())
+        sent = f"{uuid4()}+{name}"
+        with image.open("rb") as file:
+            volume = _volume(sent, "raw", os.fstat(file.fileno()).st_size)
+            SubElement(SubElement(volume[-1], "permissions"), "mode").text = "0644"
+            made = self._made(opened, volume)
+            _upload(opened, made, file)
+        # Only what bears this mark came to its end.
+        self.small(opened, f"{WHOLE}{sent}", b"whole")
+        return str(made.path())
 
     def small(self, opened: Any, name: str, content: bytes) -> str:
         """Write a small raw volume, anew where it is there; its path."""
-        pool = self._pool(opened)
-        volume = Element("volume")
-        SubElement(volume, "name").text = name
-        SubElement(volume, "capacity", unit="bytes").text = str(len(content))
-        SubElement(SubElement(volume, "target"), "format", type="raw")
-        try:
-            made = pool.createXML(tostring(volume, encoding="unicode"), 0)
-        except libvirt.libvirtError as error:
-            if not is_code(error, libvirt.VIR_ERR_STORAGE_VOL_EXIST):
-                raise
-            made = pool.storageVolLookupByName(name)
-        stream = opened.newStream()
-        made.upload(stream, 0, len(content))
-        stream.send(content)
-        stream.finish()
+        made = self._made(opened, _volume(name, "raw", len(content)))
+        _upload(opened, made, BytesIO(content))
         return str(made.path())
 
     def log(self, guest_id: str) -> Path:
@@ -65,6 +69,16 @@ class Storage:
             name = volume.name()
             if name.startswith(f"{guest_id}.") and not (keep_disk and name == _disk_name(guest_id)):
                 _delete(volume)
+
+    def _made(self, opened: Any, volume: Element) -> Any:
+        """A volume, made if it is not there."""
+        pool = self._pool(opened)
+        try:
+            return pool.createXML(tostring(volume, encoding="unicode"), 0)
+        except libvirt.libvirtError as error:
+            if not is_code(error, libvirt.VIR_ERR_STORAGE_VOL_EXIST):
+                raise
+            return pool.storageVolLookupByName(volume.findtext("name"))
 
     def _pool(self, opened: Any) -> Any:
         try:
@@ -91,6 +105,22 @@ class Storage:
 
 def _disk_name(guest_id: str) -> str:
     return f"{guest_id}.qcow2"
+
+
+def _volume(name: str, form: str, size: int) -> Element:
+    """A volume to make, of so many bytes; its target comes last."""
+    volume = Element("volume")
+    SubElement(volume, "name").text = name
+    SubElement(volume, "capacity", unit="bytes").text = str(size)
+    SubElement(SubElement(volume, "target"), "format", type=form)
+    return volume
+
+
+def _upload(opened: Any, volume: Any, file: BinaryIO) -> None:
+    stream = opened.newStream()
+    volume.upload(stream, 0, 0)
+    stream.sendAll(lambda _stream, wanted, _opaque: file.read(wanted), None)
+    stream.finish()
 
 
 def _delete(volume: Any) -> None:

@@ -139,6 +139,18 @@ def test_what_is_no_ticket_opens_nothing(here: Consoles):
 
 
 @pytest.mark.usefixtures("screen")
+def test_a_ticket_opens_no_more_than_its_key(here: Consoles):
+    """A key that may not enter the environment, or may only read there, sees nothing by a ticket either."""
+    elsewhere = here.service.new_environment("elsewhere")
+    here.service.new_key("editor", elsewhere)
+    here.service.new_key("viewer", here.environment)
+    stranger, viewer = (each["id"] for each in here.service.get("/v1/api_keys")[-2:])
+    assert error_of(refusal(here.signed(key_id=stranger))) == (404, 4001)
+    assert error_of(refusal(here.signed(key_id=viewer))) == (403, 3002)
+    assert error_of(refusal(here.signed(environment_id=elsewhere))) == (404, 4001)
+
+
+@pytest.mark.usefixtures("screen")
 def test_a_page_of_somebody_elses_opens_nothing(here: Consoles):
     """Browsers say where a page comes from: it has to be this host."""
     own = here.service.address
@@ -189,7 +201,7 @@ def test_what_asks_for_no_console_is_answered_as_if_it_had_not_asked(here: Conso
     url = here.signed().replace("ws", "http", 1)
     asking = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
     assert here.service.client().get("/v1/environments", headers=asking).status_code == 200
-    assert httpx.post(url, headers=asking).status_code == 405
+    assert error_of(httpx.post(url, headers=asking)) == (405, 4002)
     assert error_of(httpx.get(url)) == (400, 2001)
     assert "Upgrade" in httpx.get(url).json()["errors"][0]["context"]["fields"]
     for headers in ({"X-Large": "a" * HANDSHAKE_BYTES}, {f"X-{number}": "a" for number in range(HANDSHAKE_HEADERS)}):

@@ -77,6 +77,16 @@ def test_what_is_changed_at_the_host_is_shown_as_it_is(rack, bootable):
     assert list(rack.hypervisor.disks().values()) == [1]
 
 
+def test_a_lost_disk_is_not_replaced_by_an_empty_one(rack, bootable):
+    """An instance whose guest and disk are gone does not start as if it were new; its task says what is missing."""
+    made = rack.make(rack.shelve(bootable, "system"))
+    rack.hypervisor.remove(made.id)
+    failed = rack.ended(rack.instances.start(rack.here.place, made.id)[1])
+    assert failed.status == "FAILED"
+    assert "disk" in failed.message
+    assert rack.hypervisor.disks() == {}
+
+
 def _uses(rack, iso):
     with rack.built.catalog.reading() as tx:
         return rack.built.catalog.instances.users(tx, iso.id)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from isobay.errors import HypervisorError, NotFoundError, WrongStateError
@@ -13,30 +14,33 @@ from isobay.hypervisor import Hypervisor
 from isobay.tasks import StoppedError, Work
 
 if TYPE_CHECKING:  # Pillow comes with the extra libvirt, without which there is nothing to look at
-    from isobay.engines.local.proving_screens import Beginnings
+    from isobay.engines.local.proving_screens import Speech
 
 REPORT_SECONDS = 2.0
 SPEECH = 4  # lines that a firmware writes when it found nothing to boot; before that it is silent, or shows a sign
 
 
 class Patience(Struct, frozen=True):
-    """Seconds: between two looks at a guest, between two glances at a firmware whose signs pass quickly, without a
-    change until it is believed that nothing comes any more, and in all.
+    """Seconds: between two looks at a guest, without a change until it is believed that no more comes, and in all.
+
+    The same of a firmware with nothing to boot, whose signs pass quickly, and which counts down before its last word.
     """
 
     look: float = 1.0
-    glance: float = 0.1
     calm: float = 8.0
     limit: float = 60.0
+    glance: float = 0.1
+    silence: float = 8.0
+    hearing: float = 180.0
 
     @classmethod
     def of(cls, limit: float) -> Patience:
         """What fits a limit."""
-        return cls(look=min(1.0, limit / 20), calm=min(8.0, limit / 5), limit=limit)
+        return cls(look=min(1.0, limit / 20), calm=min(8.0, limit / 5), limit=limit, silence=min(8.0, limit))
 
     def times(self, factor: float) -> Patience:
         """The same, longer, for a guest that is emulated."""
-        return Patience(self.look, self.glance, self.calm * factor, self.limit * factor)
+        return msgspec.structs.replace(self, calm=self.calm * factor, limit=self.limit * factor)
 
 
 class Looked(Struct, frozen=True):
@@ -47,12 +51,12 @@ class Looked(Struct, frozen=True):
     message: str = ""
 
 
-def look_at(host: Hypervisor, work: Work, firmware: Beginnings, patience: Patience) -> Looked:
+def look_at(host: Hypervisor, work: Work, firmware: Speech, patience: Patience) -> Looked:
     """Look until the guest shows something and is calm, until it ends, or until the time is over.
 
     Raises HypervisorError where nothing could be seen, and what ``Work`` raises.
     """
-    from isobay.engines.local.proving_screens import is_calm, is_shown, picture_of
+    from isobay.engines.local.proving_screens import has_given_up, is_calm, is_shown, picture_of
 
     seconds, since, shown_at = 0.0, 0.0, -1.0
     before = picture = b""
@@ -63,31 +67,33 @@ def look_at(host: Hypervisor, work: Work, firmware: Beginnings, patience: Patien
             shown_at = shown_at if shown_at >= 0 else seconds
             picture = png
         before = png
-        if picture and seconds - since >= patience.calm:
+        if seconds - since >= patience.calm and (picture or has_given_up(png, firmware)):
             break
     if picture:
         return Looked(shown_at, picture_of(picture))
+    if before and has_given_up(before, firmware):
+        return Looked(seconds, message="The firmware found nothing on it that boots.")
     if seconds < patience.limit - 2 * patience.look:
         return Looked(seconds, message="It switched itself off, or rebooted, before it showed anything.")
     return Looked(seconds, message="It showed nothing but what the firmware says.")
 
 
-def listen_to(host: Hypervisor, work: Work, patience: Patience) -> Beginnings:
-    """How the lines begin that a guest shows which has nothing to boot. Raises as ``look_at``."""
-    from isobay.engines.local.proving_screens import beginnings_of
+def listen_to(host: Hypervisor, work: Work, patience: Patience) -> Speech:
+    """How the firmware of a guest speaks that has nothing to boot. Raises HypervisorError where it is never done."""
+    from isobay.engines.local.proving_screens import Speech, heard
 
-    found: Beginnings = frozenset()
-    before, since = b"", 0.0
-    for seconds, png in _screens(host, work, patience.glance, patience.limit):
-        if png == before:
-            lines = found
-        else:
-            lines, before = beginnings_of(png), png
-        if not lines <= found:
-            found, since = found | lines, seconds
-        if len(found) >= SPEECH and seconds - since >= patience.calm:
-            break
-    return found
+    speech, before, since = Speech(), b"", 0.0
+    for seconds, png in _screens(host, work, patience.glance, patience.hearing):
+        if png != before:
+            after = heard(png, speech)
+            since = since if after == speech else seconds
+            speech, before = after, png
+        if len(speech.beginnings) >= SPEECH and seconds - since >= patience.silence:
+            return speech
+    raise HypervisorError(
+        f"The guest's firmware did not come to its end in {patience.hearing:.0f} seconds without anything to boot. See "
+        "what else the host does."
+    )
 
 
 def _screens(host: Hypervisor, work: Work, every: float, limit: float) -> Iterator[tuple[float, bytes]]:

@@ -24,8 +24,12 @@ SUBSTANCE = 16  # cells, about a short sentence
 LISTING = 160
 CALM = 0.02  # of all cells: less is a clock or a countdown
 
-Beginnings = frozenset[str]
-"""How the lines of a firmware begin: digests of what is seen there."""
+
+class Speech(Struct, frozen=True):
+    """How a firmware speaks: how its lines begin, and the last it writes when it found nothing to boot; digests."""
+
+    beginnings: frozenset[str] = frozenset()
+    last: str = ""
 
 
 class _Line(Struct, frozen=True):
@@ -33,17 +37,25 @@ class _Line(Struct, frozen=True):
     cells: int
 
 
-def beginnings_of(png: bytes) -> Beginnings:
-    """How the lines on a screen begin."""
-    return frozenset(line.beginning for line in _lines(_ink(_opened(png))))
+def heard(png: bytes, speech: Speech) -> Speech:
+    """The speech of a firmware that has come to show this screen."""
+    lines = _readable(png)
+    beginnings = speech.beginnings.union(line.beginning for line in lines)
+    return Speech(beginnings, lines[-1].beginning if lines else speech.last)
 
 
-def is_shown(png: bytes, firmware: Beginnings) -> bool:
+def is_shown(png: bytes, firmware: Speech) -> bool:
     """Whether a screen has something of substance that is not the firmware's."""
-    lines = [line for line in _lines(_ink(_opened(png))) if line.cells > BLINKING]
-    others = sum(line.cells for line in lines if line.beginning not in firmware)
-    is_over = bool(lines) and lines[-1].beginning in firmware
+    lines = _readable(png)
+    others = sum(line.cells for line in lines if line.beginning not in firmware.beginnings)
+    is_over = bool(lines) and lines[-1].beginning in firmware.beginnings
     return others >= (LISTING if is_over else SUBSTANCE)
+
+
+def has_given_up(png: bytes, firmware: Speech) -> bool:
+    """Whether the firmware has had its last word: it found nothing to boot, or what it booted came back."""
+    lines = _readable(png)
+    return bool(lines) and lines[-1].beginning == firmware.last
 
 
 def is_calm(before: bytes, after: bytes) -> bool:
@@ -63,6 +75,10 @@ def picture_of(png: bytes) -> bytes:
         written = _written(picture.quantize(256))
         picture = picture.reduce(2)
     return written
+
+
+def _readable(png: bytes) -> list[_Line]:
+    return [line for line in _lines(_ink(_opened(png))) if line.cells > BLINKING]
 
 
 def _opened(png: bytes) -> Image.Image:

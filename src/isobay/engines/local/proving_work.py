@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 import msgspec
@@ -27,12 +27,13 @@ from isobay.model import BootProof, Zone
 from isobay.model.iso import BootResult
 from isobay.tasks import LostError, Work
 
+if TYPE_CHECKING:  # Pillow comes with the extra libvirt, without which there is nothing to look at
+    from isobay.engines.local.proving_screens import Speech
+
 MEMORY_MB = 1024
 OWNER = "boot-proof"
 EMULATED = 2.0  # times as slow, at least
 MODES: tuple[Firmware, ...] = ("bios", "uefi")
-
-_beginnings = msgspec.json.Decoder(frozenset[str])
 
 
 class _Course(Struct, frozen=True):
@@ -127,10 +128,10 @@ class Prover:
         is_fast = any(each.accelerated for each in has.architectures if each.name == course.architecture)
         patience = self._patience if is_fast else self._patience.times(EMULATED)
         try:
-            beginnings = self._beginnings(course, firmware, patience)
+            speech = self._speech(course, firmware, patience)
             course.say(f"Booting it by {mode}.")
             with self._running(course, firmware, self._image(course)):
-                looked = look_at(course.host, course.work, beginnings, patience)
+                looked = look_at(course.host, course.work, speech, patience)
         except HypervisorError as error:
             return BootProof(mode=mode, result="failed", message=error.message), b""
         result: BootResult = "shown" if looked.picture else "nothing shown"
@@ -164,20 +165,22 @@ class Prover:
             raise
         host.remove(guest.id)
 
-    def _beginnings(self, course: _Course, firmware: Firmware, patience: Patience) -> frozenset[str]:
-        """How this firmware's lines begin on this host: from its boot with an empty tray, done once."""
+    def _speech(self, course: _Course, firmware: Firmware, patience: Patience) -> Speech:
+        """How this firmware speaks on this host: from its boot with an empty tray, done once."""
+        from isobay.engines.local.proving_screens import Speech
+
         about = f"{course.host.host().name} {course.architecture} {firmware}"
         file = self._cache_dir / f"{sha256(about.encode()).hexdigest()}.json"
         with suppress(FileNotFoundError, msgspec.DecodeError):
-            return _beginnings.decode(file.read_bytes())
+            return msgspec.json.decode(file.read_bytes(), type=Speech)
         course.say(f"Looking at what the firmware says of itself ({firmware}).")
         with self._running(course, firmware, None):
-            found = listen_to(course.host, course.work, patience)
+            speech = listen_to(course.host, course.work, patience)
         file.parent.mkdir(parents=True, exist_ok=True)
         written = file.with_suffix(f".{uuid4()}")
-        written.write_bytes(msgspec.json.encode(sorted(found)))
+        written.write_bytes(msgspec.json.encode(speech))
         written.replace(file)
-        return found
+        return speech
 
     def _keep(self, tx: Transaction, kept: Kept, proofs: list[BootProof], picture: bytes) -> None:
         catalog = self._tools.catalog
