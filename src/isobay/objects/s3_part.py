@@ -166,9 +166,10 @@ class S3Part:
         self._reader.close()
 
     def _take_up_tail(self) -> None:
-        last = self._pieces[-1] if self._pieces else None
-        if last is None or last.end - last.start >= self._piece_bytes or self._tail or self._sending:
-            return
+        with self._lock:
+            last = self._pieces[-1] if self._pieces else None
+            if last is None or last.end - last.start >= self._piece_bytes or self._tail or self._sending:
+                return
         with self._marking:
             data = self.read_at(last.start, last.end - last.start)
             with self._lock:
