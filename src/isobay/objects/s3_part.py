@@ -127,7 +127,6 @@ class S3Part:
         """Make it an object, whole and durable under its id. See ``Part.publish``."""
         self.sync()
         try:
-            self._check_begun()
             assemble(self._bucket, self._keys, self._pieces)
         except MissingObjectError:
             self._check_begun()
