@@ -127,7 +127,6 @@ class S3Part:
         """Make it an object, whole and durable under its id. See ``Part.publish``."""
         self.sync()
         try:
-            self._check_begun()
             assemble(self._bucket, self._keys, self._pieces)
         except MissingObjectError:
             self._check_begun()
@@ -166,9 +165,10 @@ class S3Part:
         self._reader.close()
 
     def _take_up_tail(self) -> None:
-        last = self._pieces[-1] if self._pieces else None
-        if last is None or last.end - last.start >= self._piece_bytes or self._tail or self._sending:
-            return
+        with self._lock:
+            last = self._pieces[-1] if self._pieces else None
+            if last is None or last.end - last.start >= self._piece_bytes or self._tail or self._sending:
+                return
         with self._marking:
             data = self.read_at(last.start, last.end - last.start)
             with self._lock:

@@ -6,7 +6,6 @@ import re
 import ssl
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -16,8 +15,9 @@ from isobay.settings import Settings
 MIB = 1 << 20
 PIECE_BYTES = 8 * MIB
 MOST_PIECES = 10_000  # of one object, in S3
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]{0,200}")
+# The names that S3 takes for buckets, and the characters that it calls safe in keys.
+_URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/[A-Za-z0-9!_.*'()/-]{0,200})?")
+_ENDPOINT = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
 
 
 class Place(Struct, frozen=True):
@@ -39,25 +39,20 @@ class Place(Struct, frozen=True):
     @classmethod
     def of(cls, settings: Settings) -> Place:
         """The one that the settings name. Raises SettingsError."""
-        parts = urlsplit(settings.objects_url)
-        prefix = parts.path.strip("/")
-        if parts.scheme != "s3" or not _BUCKET.fullmatch(parts.netloc) or not _PREFIX.fullmatch(prefix):
+        # Neither is repeated in an error: who writes a URL in a wrong way may have put a password into it.
+        found = _URL.fullmatch(settings.objects_url)
+        if not found:
             raise SettingsError(
-                f"ISOBAY_OBJECTS_URL cannot be {settings.objects_url!r}. Write s3://bucket or s3://bucket/prefix, or "
-                "leave it out to keep images on the disk."
+                "ISOBAY_OBJECTS_URL names no place in S3. Write s3://bucket or s3://bucket/prefix, or leave it out to "
+                "keep images on the disk."
             )
-        if parts.query or parts.fragment:
-            raise SettingsError("ISOBAY_OBJECTS_URL takes nothing but the bucket and a prefix: s3://bucket/prefix.")
-        endpoint = urlsplit(settings.s3_endpoint)
-        if settings.s3_endpoint and (endpoint.scheme not in ("http", "https") or not endpoint.hostname):
-            raise SettingsError(
-                f"ISOBAY_S3_ENDPOINT cannot be {settings.s3_endpoint!r}. Write it as https://s3.example.org."
-            )
+        if settings.s3_endpoint and not _ENDPOINT.fullmatch(settings.s3_endpoint):
+            raise SettingsError("ISOBAY_S3_ENDPOINT is no server's URL. Write it as https://s3.example.org.")
         if bool(settings.s3_access_key) != bool(settings.s3_secret_key):
             raise SettingsError("ISOBAY_S3_ACCESS_KEY and ISOBAY_S3_SECRET_KEY belong together: set both or neither.")
         return cls(
-            bucket=parts.netloc,
-            prefix=f"{prefix}/" if prefix else "",
+            bucket=found[1],
+            prefix=f"{prefix}/" if (prefix := (found[2] or "").strip("/")) else "",
             endpoint=settings.s3_endpoint,
             region=settings.s3_region,
             access_key=settings.s3_access_key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from uuid import uuid4
 
@@ -100,6 +101,20 @@ def test_a_published_object_without_pieces_becomes_a_part_again(store, object_id
         part.publish()
         assert part.read_at(0, 31 * MIB) == first(30 * MIB) + b"more"
     assert store.left() == {(object_id, "whole")}
+
+
+def test_an_object_with_some_of_its_pieces_becomes_a_part_again(store, object_id):
+    """Its process died while it deleted them: the object has the bytes."""
+    objects = store.opened()
+    with suppress(LookupError), objects.resume(object_id) as part:
+        part.append(first(20 * MIB))
+        part.publish()
+        second = f"{store.prefix}/incoming/{object_id}/{WHOLE_PIECE:015}-{2 * WHOLE_PIECE:015}"
+        store.s3.delete_object(Bucket=store.bucket, Key=second)
+        raise LookupError
+    assert objects.received(object_id) == 20 * MIB
+    with objects.resume(object_id) as part:
+        assert part.read_at(0, 21 * MIB) == first(20 * MIB)
 
 
 def test_a_sweep_takes_the_pieces_of_what_is_whole(store, object_id):

@@ -79,12 +79,14 @@ def test_an_s3_that_is_not_there_is_said(s3, tmp_path, door):
         ("OBJECTS_URL", "s3://user:password@bucket/"),
         ("OBJECTS_URL", "s3://bucket/a b"),
         ("S3_ENDPOINT", "s3.example.org"),
+        ("S3_ENDPOINT", "https://user:password@s3.example.org"),
+        ("S3_ENDPOINT", "https://s3.example.org/bucket"),
         ("S3_SECRET_KEY", ""),
         ("CA_FILE", "/there/is/none"),
     ],
 )
 def test_settings_that_cannot_be_are_named(tmp_path, option, value):
-    """Before anything is asked of anybody."""
+    """Before anything is asked of anybody, and without a password that stands in the wrong place."""
     good = {
         "ISOBAY_OBJECTS_URL": "s3://bucket/prefix",
         "ISOBAY_S3_ENDPOINT": "https://s3.example.org",
@@ -92,8 +94,9 @@ def test_settings_that_cannot_be_are_named(tmp_path, option, value):
         "ISOBAY_S3_SECRET_KEY": "secret",
     }
     Place.of(Settings.load(good, data_dir=tmp_path))
-    with pytest.raises(SettingsError, match=f"ISOBAY_{option}"):
+    with pytest.raises(SettingsError, match=f"ISOBAY_{option}") as caught:
         Place.of(Settings.load({**good, f"ISOBAY_{option}": value}, data_dir=tmp_path))
+    assert "password" not in caught.value.message
 
 
 @pytest.mark.parametrize(
