@@ -54,7 +54,7 @@ from isobay.inspection.doctor import Doctor
 from isobay.objects import DiskObjects, HeldFiles, Objects
 from isobay.osdetect import Rules
 from isobay.settings import Settings
-from isobay.tasks import Lane, Runner, Runners, open_delivery
+from isobay.tasks import Delivery, Lane, Runner, Runners, open_delivery
 from isobay.transfer.fetching import Patience
 from isobay.transfer.guard import AddressGuard
 from isobay.transfer.network import Network
@@ -150,7 +150,6 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
     hosting = _hosting(settings, catalog, objects, connect)
     instances = LocalInstances(hosting, rules, instance_delivery)
     proving = Proving(hosting, proof_delivery, settings.boot_proof)
-    prover = Prover(hosting, settings.cache_dir, ProofPatience.of(settings.boot_proof_seconds))
     engines: dict[str, Engine] = {
         "local": LocalEngine(catalog, objects, os_types, imports, Uploads(sending), quota, doctor, instances, proving)
     }
@@ -164,8 +163,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
         adder=Adder(catalog, objects, rules, os_types, settings.max_iso_bytes),
         runner=Runners(
             Runner(catalog, delivery, {KIND: importer}, settings.tasks_at_once),
-            Runner(catalog, instance_delivery, InstanceWorker(hosting).handlers, INSTANCES_AT_ONCE),
-            Runner(catalog, proof_delivery, {PROVE: prover}, PROOFS_AT_ONCE),
+            *_hosting_runners(settings, hosting, instance_delivery, proof_delivery),
         ),
         tending=Tending(sending),
         verifying=Verifying(catalog, objects, settings.verify_bytes_per_second, settings.verify_days),
@@ -215,6 +213,16 @@ def _hosting(settings: Settings, catalog: Catalog, objects: Objects, connect: Co
         hosts=Hosts(parse_hosts(settings.libvirt), connect or connect_libvirt),
         most=settings.environment_instances,
         stop_seconds=settings.instance_stop_seconds,
+    )
+
+
+def _hosting_runners(
+    settings: Settings, hosting: InstanceTools, instances: Delivery, proofs: Delivery
+) -> tuple[Runner, Runner]:
+    prover = Prover(hosting, settings.cache_dir, ProofPatience.of(settings.boot_proof_seconds))
+    return (
+        Runner(hosting.catalog, instances, InstanceWorker(hosting).handlers, INSTANCES_AT_ONCE),
+        Runner(hosting.catalog, proofs, {PROVE: prover}, PROOFS_AT_ONCE),
     )
 
 
