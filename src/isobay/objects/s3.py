@@ -87,8 +87,8 @@ class S3Objects:
     def path(self, object_id: str) -> Path:
         """There is none. Raises UnavailableError."""
         raise UnavailableError(
-            f"Image {Keys.of(object_id).object_id} is in {self._bucket.shown}, and guests need images on the disk of their host. "
-            "Keep images on the disk (leave ISOBAY_OBJECTS_URL empty) to have instances."
+            f"Image {Keys.of(object_id).object_id} is in {self._bucket.shown}, and guests need images on the disk of "
+            "their host. Keep images on the disk (leave ISOBAY_OBJECTS_URL empty) to have instances."
         )
 
     def link(self, object_id: str, disposition: str, seconds: int) -> str:
