@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -28,6 +28,7 @@ START_ATTEMPTS = 3
 class S3Server:
     """A SeaweedFS that speaks S3 on 127.0.0.1, and takes requests that are signed with one of its keys."""
 
+    BUCKET = "images"
     READER = "isobay-reader"  # may look and read; its secret is the same
     ACCESS_KEY = "isobay-tests"
     SECRET_KEY = "secret-of-the-tests"  # noqa: S105 -- of a server that lives as long as a test
@@ -47,11 +48,10 @@ class S3Server:
         )
 
     def options(self, account: str = ACCESS_KEY) -> dict[str, str]:
-        """What isobay is started with to keep its images in a new bucket."""
-        bucket = f"isobay-{next(self._numbers)}"
-        self.s3.create_bucket(Bucket=bucket)
+        """What isobay is started with to keep its images below a new prefix."""
+        # Not in a bucket of its own: SeaweedFS gives each one several volumes, and has so many and no more.
         return {
-            "ISOBAY_OBJECTS_URL": f"s3://{bucket}/some/prefix",
+            "ISOBAY_OBJECTS_URL": f"s3://{self.BUCKET}/some/{next(self._numbers)}",
             "ISOBAY_S3_ENDPOINT": self.endpoint,
             "ISOBAY_S3_ACCESS_KEY": account,
             "ISOBAY_S3_SECRET_KEY": self.SECRET_KEY,
@@ -60,8 +60,9 @@ class S3Server:
     def answers(self) -> bool:
         """Whether it is ready to keep objects."""
         try:
-            self.s3.create_bucket(Bucket="first")
-            self.s3.put_object(Bucket="first", Key="first", Body=b"first")
+            with suppress(ClientError):  # made before, or refused for now
+                self.s3.create_bucket(Bucket=self.BUCKET)
+            self.s3.put_object(Bucket=self.BUCKET, Key="first", Body=b"first")
         except (BotoCoreError, ClientError):
             return False
         return True

@@ -61,7 +61,7 @@ class DiskStore:
 
 
 class S3Store:
-    """In a bucket of its own."""
+    """Below a prefix of its own."""
 
     def __init__(self, server: S3Server, directory: Path, **options: str) -> None:
         self.server = server
@@ -80,12 +80,12 @@ class S3Store:
 
     def listed(self) -> list[str]:
         """All keys below the prefix."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/")
         return [each["Key"].removeprefix(f"{self.prefix}/") for page in pages for each in page.get("Contents", ())]
 
     def unfinished(self) -> list[str]:
         """The keys of what was begun to be put together."""
-        answer = self.s3.list_multipart_uploads(Bucket=self.bucket)
+        answer = self.s3.list_multipart_uploads(Bucket=self.bucket, Prefix=f"{self.prefix}/")
         return [each["Key"].removeprefix(f"{self.prefix}/") for each in answer.get("Uploads") or ()]
 
     def left(self) -> set[tuple[str, str]]:

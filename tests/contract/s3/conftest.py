@@ -53,7 +53,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def options(s3: S3Server) -> dict[str, str]:
-    """What a service is started with that keeps its images in a bucket of its own."""
+    """What a service is started with that keeps its images below a prefix of its own."""
     allowed = {"ISOBAY_ALLOWED_NETWORKS": "127.0.0.0/8", "ISOBAY_FETCH_RETRY_SECONDS": "0"}
     return {**s3.options(), **allowed, "ISOBAY_MAX_ISO_BYTES": str(1 << 30)}
 

@@ -197,7 +197,7 @@ def test_a_process_may_die_at_any_request(store, door):
         stored.close()
         assert store.left() == {(object_id, "whole")}
         objects.delete(object_id)
-    assert number > 20
+    assert number > 15
 
 
 def _killing(process: subprocess.Popen[str], number: int) -> Callable[[str, str], None]:

@@ -30,7 +30,7 @@ BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
 
 @pytest.fixture
 def kept(s3, options, tmp_path: Path, service: Service) -> Iterator[S3Store]:
-    """The bucket of the service; whatever a test leaves can be deleted, and then it is empty."""
+    """What the service keeps in S3; whatever a test leaves can be deleted, and then nothing is there."""
     store = S3Store(s3, tmp_path, **options)
     yield store
     for iso in service.get(f"{SEED}/isos"):
