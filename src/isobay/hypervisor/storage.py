@@ -11,6 +11,7 @@ import os
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 from typing import Any, BinaryIO
 from uuid import uuid4
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -20,6 +21,8 @@ import libvirt
 from isobay.hypervisor.connection import is_code
 
 WHOLE = "whole+"
+REFRESHES = 40
+REFRESH_SECONDS = 0.25
 
 
 class Storage:
@@ -64,7 +67,7 @@ class Storage:
     def remove(self, opened: Any, guest_id: str, *, keep_disk: bool) -> None:
         """Delete all that is there of a guest."""
         pool = self._pool(opened)
-        pool.refresh()
+        _refresh(pool)
         for volume in pool.listAllVolumes():
             name = volume.name()
             if name.startswith(f"{guest_id}.") and not (keep_disk and name == _disk_name(guest_id)):
@@ -121,6 +124,20 @@ def _upload(opened: Any, volume: Any, file: BinaryIO) -> None:
     volume.upload(stream, 0, 0)
     stream.sendAll(lambda _stream, wanted, _opaque: file.read(wanted), None)
     stream.finish()
+
+
+def _refresh(pool: Any) -> None:
+    """Look at what is there; libvirt refuses that while another volume is being made."""
+    for _ in range(REFRESHES):
+        try:
+            pool.refresh()
+        except libvirt.libvirtError as error:
+            if not is_code(error, libvirt.VIR_ERR_INTERNAL_ERROR):
+                raise
+            Event().wait(REFRESH_SECONDS)
+        else:
+            return
+    pool.refresh()
 
 
 def _delete(volume: Any) -> None:
