@@ -66,8 +66,9 @@ class Service:
 
 
 def environment(**options: str) -> dict[str, str]:
-    """The variables of this process without isobay's own, and with some."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ISOBAY_")} | options
+    """The variables of this process without isobay's own, and with some; no boot proofs unless they are asked for."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("ISOBAY_")}
+    return {**others, "ISOBAY_BOOT_PROOF": "off", **options}
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from isobay.engines.local import (
     PROVE,
     Adder,
     Checker,
+    Checkup,
     Connect,
     Hosts,
     Importer,
@@ -245,6 +246,20 @@ def _objects(settings: Settings, catalog: Catalog) -> Objects:
     # Who has no server for the catalogue has one machine.
     hold = catalog.holding.hold if catalog.server else HeldFiles(settings.data_dir / "held")
     return S3Objects(Place.of(settings), hold)
+
+
+def build_checkup(settings: Settings) -> Checkup:
+    """Build what looks at this machine and its hosts. Raises SettingsError."""
+    _make(settings.data_dir)
+    uris = parse_hosts(settings.libvirt)
+
+    def hosts(catalog: Catalog) -> Hosts:
+        with catalog.reading() as tx:
+            installation = catalog.instances.installation(tx)
+        return Hosts(uris, lambda uri: open_hypervisor(uri, installation, settings.data_dir))
+
+    rules = RulesShelf(settings.rules_dir, settings.cache_dir)
+    return Checkup(settings.data_dir, rules, lambda: open_catalog(settings.catalog_url, settings.task_days), hosts)
 
 
 def build_doctor(settings: Settings, rules: Callable[[], Rules]) -> Doctor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Annotated
 
 import typer
 
@@ -42,6 +43,17 @@ def iso_names(context: typer.Context, incomplete: str) -> list[str]:
     except IsobayError:  # as above
         return []
     return _fitting(names, incomplete)
+
+
+IsoId = Annotated[
+    str,
+    typer.Argument(
+        help="The ISO's id, the beginning of its id, or its name.",
+        metavar="ID",
+        autocompletion=iso_names,
+        show_default=False,
+    ),
+]
 
 
 def _fitting(names: Iterable[str], incomplete: str) -> list[str]:

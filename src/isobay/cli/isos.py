@@ -13,34 +13,26 @@ from msgspec import UNSET, structs
 from isobay.cli import terminal
 from isobay.cli.asking import ask
 from isobay.cli.choosing import the_iso, the_os_type, the_others
-from isobay.cli.completing import environment_names, iso_names
+from isobay.cli.completing import IsoId, environment_names, iso_names
 from isobay.cli.contents import InnerPath, Output
 from isobay.cli.contents import show as show_contents
 from isobay.cli.fields import checked, field_named, filters
 from isobay.cli.following import follow_import, tell_started
+from isobay.cli.iso_proofs import picture, proof_text, prove
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode, Yes
 from isobay.cli.recording import record
 from isobay.errors import NotFoundError
 from isobay.http.fields import given_fields
-from isobay.model import Iso, IsoEdit, Listing, read_record
+from isobay.model import BootProof, Iso, IsoEdit, Listing, read_record
 
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
     from isobay.access import Visit
 
 app = typer.Typer(
-    help="List, show, change, retry and delete the ISOs on the shelf, and read the files inside them.",
+    help="List, show, change, retry, boot and delete the ISOs on the shelf, and read the files inside them.",
     no_args_is_help=True,
 )
-IsoId = Annotated[
-    str,
-    typer.Argument(
-        help="The ISO's id, the beginning of its id, or its name.",
-        metavar="ID",
-        autocompletion=iso_names,
-        show_default=False,
-    ),
-]
 SharedWith = Annotated[
     list[str] | None,
     typer.Option(
@@ -154,7 +146,9 @@ def _text(value: object) -> str:
         return terminal.yes_no(value)
     if isinstance(value, dict):
         return "\n".join(f"{name}:{each}" for name, each in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(proof_text(each) if isinstance(each, BootProof) else each for each in value)
+    return str(value)
 
 
 @app.command()
@@ -268,3 +262,7 @@ def files(
         engine, place, iso = visit.engine, visit.place, the_iso(visit, iso_id)
         listing, opening = partial(engine.iso_files, place, iso.id), partial(engine.open_file, place, iso.id)
         show_contents(listing, opening, path, output, as_json=as_json)
+
+
+for command in (prove, picture):
+    app.command()(command)

@@ -13,6 +13,7 @@ from isobay import __version__
 from isobay.cli import environments, instances, isos, keys, rules, store, tasks, terminal
 from isobay.cli.activity import activity
 from isobay.cli.add import add
+from isobay.cli.doctor import doctor
 from isobay.cli.download import download
 from isobay.cli.files import files
 from isobay.cli.importing import import_
@@ -33,7 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, files, add, upload, download, activity, serve, worker):
+for command in (inspect, files, add, upload, download, activity, doctor, serve, worker):
     app.command()(command)
 app.command("import")(import_)
 for name, group in (

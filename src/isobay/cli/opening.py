@@ -28,7 +28,7 @@ def opened(data_dir: Path | None, *, make: bool = False) -> Iterator[Isobay]:
 
     settings = Settings.load(data_dir=data_dir)
     if not make and not settings.database_url:
-        _check_data(settings.data_dir)
+        check_data(settings.data_dir)
     built = build(settings)
     try:
         if built.first_key:
@@ -39,7 +39,8 @@ def opened(data_dir: Path | None, *, make: bool = False) -> Iterator[Isobay]:
         built.catalog.close()
 
 
-def _check_data(data_dir: Path) -> None:
+def check_data(data_dir: Path) -> None:
+    """Raise SettingsError unless a data directory was begun there."""
     try:
         data_dir.joinpath("isobay.db").stat()
     except PermissionError as error:

@@ -2,6 +2,7 @@
 
 from isobay.engines.local.adding import Adder
 from isobay.engines.local.checking import Checker
+from isobay.engines.local.checkup import Checkup
 from isobay.engines.local.engine import LocalEngine
 from isobay.engines.local.import_attempt import Tools
 from isobay.engines.local.importer import Importer
@@ -30,6 +31,7 @@ __all__ = [
     "PROVE",
     "Adder",
     "Checker",
+    "Checkup",
     "Connect",
     "Finding",
     "Hosts",

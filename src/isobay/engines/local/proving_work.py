@@ -130,7 +130,11 @@ class Prover:
         try:
             speech = self._speech(course, firmware, patience)
             course.say(f"Booting it by {mode}.")
-            with self._running(course, firmware, self._image(course)):
+            try:
+                image = self._image(course)
+            except UnavailableError as error:  # objects are not kept in files
+                return BootProof(mode=mode, result="not tried", message=error.message), b""
+            with self._running(course, firmware, image):
                 looked = look_at(course.host, course.work, speech, patience)
         except HypervisorError as error:
             return BootProof(mode=mode, result="failed", message=error.message), b""
@@ -139,6 +143,7 @@ class Prover:
         return BootProof(mode=mode, result=result, seconds=seconds, message=looked.message), looked.picture
 
     def _image(self, course: _Course) -> Path:
+        """Its file. Raises StorageError, UnavailableError."""
         # It may have gone over to an equal object since the task began.
         with self._tools.catalog.reading() as tx:
             kept = self._tools.catalog.isos.by_id(tx, course.kept.iso.id)

@@ -1,0 +1,90 @@
+"""What ISOs show when they are booted, on the command line: asked for, and saved as a picture."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from msgspec import UNSET
+
+from isobay.cli import terminal
+from isobay.cli.choosing import the_iso
+from isobay.cli.completing import IsoId
+from isobay.cli.contents import save
+from isobay.cli.following import follow, tell_left
+from isobay.cli.opening import visiting
+from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode
+from isobay.cli.recording import record
+from isobay.model import BootProof, Iso
+
+
+def prove(
+    iso_id: IsoId,
+    no_wait: NoWait = False,
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Boot an ISO in a throw-away guest, by each of its modes, and say whether it shows anything."""
+    with visiting(data_dir, environment, service) as (built, visit):
+        iso, task = visit.engine.prove_iso(visit.place, the_iso(visit, iso_id).id)
+        record(built, visit, "iso.prove", iso)
+        if no_wait:
+            if as_json:
+                terminal.json({"taskId": task.id, "taskStatus": task.status, "data": iso})
+            else:
+                terminal.line(iso.id, iso.name, task.id)
+            tell_left(built, task)
+            return
+        ended = follow(built, task)
+        if ended.status == "FAILED":
+            terminal.say(f"isobay: {ended.message}")
+            raise typer.Exit(1)
+        after = visit.engine.get_iso(visit.place, iso.id)
+        if as_json:
+            terminal.json(after)
+        else:
+            _tell(after)
+
+
+def proof_text(proof: BootProof) -> str:
+    """What came of one mode."""
+    seconds = f" after {proof.seconds} s" if proof.result == "shown" else ""
+    return f"{proof.mode} {proof.result}{seconds}{f': {proof.message}' if proof.message else ''}"
+
+
+def _tell(iso: Iso) -> None:
+    proofs = [] if iso.boot_proof is UNSET else iso.boot_proof
+    rows = ((proof.mode, proof.result, proof.seconds, proof.message) for proof in proofs)
+    terminal.table(("Mode", "Result", "Seconds", ""), rows)
+
+
+def picture(
+    iso_id: IsoId,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file; without it ID.png, here.", show_default=False, readable=False),
+    ] = None,
+    environment: EnvironmentName = "test_area",
+    service: ServiceCode = "",
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Save what an ISO showed when it was booted, as PNG; into a pipe without --output."""
+    with visiting(data_dir, environment, service) as (_, visit):
+        iso = the_iso(visit, iso_id)
+        png = visit.engine.iso_picture(visit.place, iso.id)
+    if output is None and not as_json and not terminal.is_terminal():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(png)
+        sys.stdout.buffer.flush()
+        return
+    path = output or Path(f"{iso.id}.png")
+    save([png], len(png), path)
+    if as_json:
+        terminal.json({"path": str(path), "bytes": len(png)})
+    else:
+        terminal.say(f"{path}: {len(png)} bytes")

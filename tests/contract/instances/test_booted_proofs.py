@@ -1,0 +1,97 @@
+"""Boot proofs of real images on a real libvirt: what they show is told from what the firmware shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from msgspec import UNSET
+from PIL import Image
+from rack import Rack, built_on
+
+from hypervisors import Libvirt, until
+from images import image, packaged
+from isobay.errors import NotFoundError
+from isobay.hypervisor.opening import open_hypervisor
+from isobay.model import BootProof, Task
+
+HALT = b"\xfa\xf4\xeb\xfd"  # cli; hlt; and again: the firmware starts it, and nothing ever comes
+
+
+@pytest.fixture(scope="module")
+def proofs(libvirt_server: Libvirt) -> Iterator[Rack]:
+    """Build an isobay on libvirt, with a worker."""
+    data_dir = libvirt_server.data_dir()
+    host = open_hypervisor(libvirt_server.uri, str(uuid4()), data_dir)
+    rack = built_on(host, data_dir, boot_proof_seconds="8")
+    with rack.working():
+        yield rack
+    assert host.all() == {}
+    rack.built.catalog.close()
+
+
+def begun(rack: Rack, path: Path, modes: list[str]) -> Task:
+    """Put an image on the shelf that is said to boot so; the task that boots it."""
+    rack.shelve(path, path.name, boot_modes=modes)
+    rack.built.proving.tend()
+    with rack.built.catalog.reading() as tx:
+        (task,) = rack.built.catalog.tasks.newest(tx, 10, pending=True)
+    return task
+
+
+def proved(rack: Rack, task: Task) -> list[BootProof]:
+    """What came of it."""
+
+    def has_ended() -> bool:
+        with rack.built.catalog.reading() as tx:
+            found = rack.built.catalog.tasks.get(tx, task.id)
+        return bool(found and found.ended)
+
+    until(has_ended, "the image is booted")
+    proof = rack.here.engine.get_iso(rack.here.place, task.subject).boot_proof
+    assert proof is not UNSET
+    return proof
+
+
+def check_text(rack: Rack, iso_id: str) -> None:
+    """The ISO's picture has something on a background, as a screen of text has."""
+    png = rack.here.engine.iso_picture(rack.here.place, iso_id)
+    with Image.open(BytesIO(png), formats=("PNG",)) as opened:
+        picture = opened.convert("RGB")
+    counted: list[tuple[int, Any]] = picture.getcolors(picture.width * picture.height) or []
+    commonest, _ = max(counted)
+    assert len(counted) > 1
+    assert 0.003 < 1 - commonest / (picture.width * picture.height) < 0.7
+
+
+@pytest.mark.parametrize("name", ["memtest86+x64", "ipxe"])
+def test_a_packaged_image_shows_its_screen(proofs: Rack, name: str):
+    """memtest86+ and iPXE boot by BIOS, and show what the firmware does not."""
+    task = begun(proofs, packaged(name), ["bios"])
+    (proof,) = proved(proofs, task)
+    assert (proof.mode, proof.result, proof.message) == ("bios", "shown", "")
+    check_text(proofs, task.subject)
+
+
+def test_what_hangs_shows_nothing(proofs: Rack, tmp_path: Path, libvirt_server: Libvirt):
+    """An image whose boot sector halts shows nothing by BIOS, and by UEFI, which finds nothing on it.
+
+    Meanwhile its guest has no network card, and no disk but the drives.
+    """
+    boot = ("-b", "halt.bin", "-no-emul-boot", "-boot-load-size", "4", "-c", "boot.cat")
+    path = image(tmp_path / "hangs.iso", {"halt.bin": HALT.ljust(2048, b"\0")}, *boot)
+    task = begun(proofs, path, ["bios", "uefi"])
+    until(lambda: task.id in proofs.hypervisor.all(), "the guest runs")
+    domain = libvirt_server.domain(task.id)
+    assert domain.find("devices/interface") is None
+    assert {disk.get("device") for disk in domain.iterfind("devices/disk")} == {"cdrom"}
+    assert [(each.mode, each.result) for each in proved(proofs, task)] == [
+        ("bios", "nothing shown"),
+        ("uefi", "nothing shown"),
+    ]
+    with pytest.raises(NotFoundError):
+        proofs.here.engine.iso_picture(proofs.here.place, task.subject)
