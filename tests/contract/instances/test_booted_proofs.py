@@ -27,7 +27,7 @@ def proofs(libvirt_server: Libvirt) -> Iterator[Rack]:
     """Build an isobay on libvirt, with a worker."""
     data_dir = libvirt_server.data_dir()
     host = open_hypervisor(libvirt_server.uri, str(uuid4()), data_dir)
-    rack = built_on(host, data_dir, boot_proof_seconds="8")
+    rack = built_on(host, data_dir, boot_proof_seconds="6")
     with rack.working():
         yield rack
     assert host.all() == {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 
 import msgspec
 import pytest
@@ -18,6 +20,7 @@ from isobay.errors import ConflictError, ForbiddenError, NotFoundError, WrongSta
 from isobay.hypervisor import Change, Guest, Screen, Seen
 from isobay.hypervisor.memory import TWIN, MemoryHypervisor
 from isobay.model import Iso, Task
+from service import environment
 
 NOTHING = text(*FIRMWARE)
 LOADER = text(*FIRMWARE[:2], *["The boot loader of a system says what it does."] * 3)
@@ -303,3 +306,19 @@ def test_equal_images_have_pictures_of_their_own(rack: Rack, guests: Guests, boo
     with pytest.raises(NotFoundError):
         engine.iso_picture(places[second.id], second.id)
     assert guests.empty == 2
+
+
+def test_a_worker_says_that_no_host_answers(unattended: Rack, bootable: Path, tmp_path: Path):
+    """With boot proofs on, a worker looks for what waits, and complains once where no host answers."""
+    unattended.shelve(bootable, "bootable")
+    options = environment(ISOBAY_BOOT_PROOF="on", ISOBAY_LIBVIRT="off")
+    command = [sys.executable, "-m", "isobay", "worker", "--data-dir", str(tmp_path / "data")]
+    with subprocess.Popen(command, env=options, stderr=subprocess.PIPE, text=True) as worker:
+        patience = Timer(PATIENCE_SECONDS, worker.kill)
+        patience.start()
+        try:
+            assert worker.stderr
+            assert any("no host answers" in line for line in worker.stderr)
+        finally:
+            patience.cancel()
+            worker.terminate()
