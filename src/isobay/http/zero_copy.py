@@ -40,11 +40,14 @@ class ZeroCopy:
             await self._app(scope, receive, send)
             return
 
+        connection = _Connection(cycle, self._readers)
+
         async def sending(message: dict[str, Any]) -> None:
             if message["type"] != EXTENSION:
+                await connection.ready()
                 await send(message)
                 return
-            await _Connection(cycle, self._readers).send(message["file"], message["offset"], message["count"])
+            await connection.send(message["file"], message["offset"], message["count"])
             if not message.get("more_body", False):
                 await send({"type": "http.response.body", "body": b""})
 
@@ -58,10 +61,16 @@ class _Connection:
         self._cycle = cycle
         self._readers = readers
 
+    async def ready(self) -> None:
+        """Wait until uvicorn may write more, or knows that the caller is gone."""
+        while not self._is_gone() and self._cycle.flow.write_paused:
+            await self._cycle.flow.drain()
+
     async def send(self, file: int, offset: int, count: int) -> None:
         """Send bytes of a file. Raises TimeoutError for who takes nothing, StorageError where the file is shorter."""
-        await self._flush()
-        if self._cycle.disconnected:
+        if not self._is_gone():
+            await self._flush()
+        if self._is_gone():
             return
         try:
             own = self._cycle.transport.get_extra_info("socket").fileno()
@@ -69,17 +78,23 @@ class _Connection:
             if done < count:
                 await self._send_rest(own, file, offset + done, count - done)
         except (BrokenPipeError, ConnectionResetError):
-            self._cycle.disconnected = True  # the loop would see it for itself, but later than the server asks
             self._cycle.transport.abort()
-        if not self._cycle.disconnected:
+        if not self._is_gone():
             self._cycle.expected_content_length -= count
+
+    def _is_gone(self) -> bool:
+        """Whether the caller is, of which uvicorn tells the last request alone where several came at once."""
+        if self._cycle.transport.is_closing() and not self._cycle.disconnected:
+            self._cycle.disconnected = True
+            self._cycle.message_event.set()
+        return self._cycle.disconnected
 
     async def _send_rest(self, own: int, file: int, offset: int, count: int) -> None:
         # A descriptor of our own: the loop lets nobody else wait for its own one.
         out = os.dup(own)
         try:
             done = 0
-            while done < count and not self._cycle.disconnected:
+            while done < count and not self._is_gone():
                 sent = await self._readers.run(_push, out, file, offset + done, count - done)
                 done += sent
                 if done < count and not sent:
@@ -97,11 +112,12 @@ class _Connection:
             if transport.get_write_buffer_size():
                 await self._drain()
         finally:
-            transport.set_write_buffer_limits(high=high, low=low)
+            if not self._is_gone():
+                transport.set_write_buffer_limits(high=high, low=low)
 
     async def _drain(self) -> None:
         async with asyncio.timeout(STALL_SECONDS):
-            while self._cycle.transport.get_write_buffer_size() and not self._cycle.disconnected:
+            while self._cycle.transport.get_write_buffer_size() and not self._is_gone():
                 await self._cycle.flow.drain()
                 await asyncio.sleep(0)
 
@@ -111,7 +127,7 @@ class _Connection:
         ready, ends = asyncio.Event(), loop.time() + STALL_SECONDS
         loop.add_writer(out, ready.set)
         try:
-            while not ready.is_set() and not self._cycle.disconnected:
+            while not ready.is_set() and not self._is_gone():
                 if loop.time() > ends:
                     raise TimeoutError
                 with suppress(TimeoutError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -203,6 +204,21 @@ def test_equal_images_lie_in_s3_once(service, kept, small):
     for iso, left in ((one, 1), (other, 0)):
         assert service.client().delete(f"{SEED}/isos/{iso['id']}").status_code == 200
         assert len(kept.left()) == left
+
+
+def test_who_goes_away_in_the_midst_leaves_no_alarm_in_the_log(s3, large, tmp_path, capfd):
+    """Nor does one who asked for many things at once, and is reset with most of it still to come."""
+    with serving(tmp_path / "data", **S3Store(s3, tmp_path).options, ISOBAY_TASKS_AT_ONCE="0") as service:
+        iso, _ = _extractable(service, large)
+        content, there = f"{SEED}/isos/{iso['id']}/content", urlsplit(service.address)
+        request = f"GET {content} HTTP/1.1\r\nHost: {there.netloc}\r\nMC-Api-Key: {KEY}\r\n\r\n".encode()
+        for _ in range(10):
+            with socket.create_connection((there.hostname, there.port), timeout=PATIENCE_SECONDS) as connection:
+                connection.sendall(request * 20)
+                assert connection.recv(12) == b"HTTP/1.1 200"
+                # With bytes of it unread a closed connection is reset.
+        assert service.client().get(content).content == large.read_bytes()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_the_log_has_no_signed_url(s3, small, tmp_path, capfd):
