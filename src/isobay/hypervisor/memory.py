@@ -140,7 +140,7 @@ class MemoryHypervisor:
         """Start a guest that is gone when it stops."""
         with self._answering():
             self._check(guest)
-            self._domains[guest.id] = _Domain(None, guest)
+            self._domains.setdefault(guest.id, _Domain(None, guest))
         self._tell(guest.id)
 
     def watch(self, told: Callable[[Change], None]) -> Callable[[], None]:

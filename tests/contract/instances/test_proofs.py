@@ -150,7 +150,7 @@ def test_nothing_shown_is_no_picture(rack: Rack, guests: Guests, bootable: Path)
 
 def test_a_guest_that_ends_is_told(rack: Rack, guests: Guests, twin: MemoryHypervisor, bootable: Path):
     """A guest that switches itself off before it shows anything is said to have done so."""
-    guests.shown = NOTHING
+    guests.shown = text(*FIRMWARE[:2])
     guests.then = lambda guest_id: Thread(target=twin.shut_down_itself, args=(guest_id,)).start()
     iso = rack.shelve(bootable, "bootable")
     rack.done(begun(rack))

@@ -35,7 +35,7 @@ def firmware() -> Speech:
         text(*FIRMWARE[:2], cursor=True),
         text(*FIRMWARE, top=64),
         text("SeaBIOS (version 1.17)", "Booting from DVD/CD...", "Boot failed: it cannot be read (code 4)"),
-        text(*FIRMWARE[:2], "FS0: one disk", FIRMWARE[3]),
+        text(*FIRMWARE[:2], "FS0: one disk, its name, and where it is found", FIRMWARE[3]),
         png(Image.new("RGB", SIZE, BLUE)),
     ],
     ids=["black", "cursor", "same", "begun", "lower", "others", "listing", "uniform"],
