@@ -47,13 +47,13 @@ class S3Server:
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=1, s3={"addressing_style": "path"}),
         )
 
-    def options(self, account: str = ACCESS_KEY) -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         """What isobay is started with to keep its images below a new prefix."""
         # Not in a bucket of its own: SeaweedFS gives each one several volumes, and has so many and no more.
         return {
             "ISOBAY_OBJECTS_URL": f"s3://{self.BUCKET}/some/{next(self._numbers)}",
             "ISOBAY_S3_ENDPOINT": self.endpoint,
-            "ISOBAY_S3_ACCESS_KEY": account,
+            "ISOBAY_S3_ACCESS_KEY": self.ACCESS_KEY,
             "ISOBAY_S3_SECRET_KEY": self.SECRET_KEY,
         }
 

@@ -245,7 +245,9 @@ def _objects(settings: Settings, catalog: Catalog) -> Objects:
 
     # Who has no server for the catalogue has one machine.
     hold = catalog.holding.hold if catalog.server else HeldFiles(settings.data_dir / "held")
-    return S3Objects(Place.of(settings), hold)
+    with catalog.reading() as tx:
+        installation = catalog.instances.installation(tx)
+    return S3Objects(Place.of(settings), hold, installation)
 
 
 def build_checkup(settings: Settings) -> Checkup:

@@ -18,6 +18,7 @@ from isobay.objects.interface import Examine, Progress, Received, Stored
 from isobay.objects.s3_assembling import give_up_unfinished, take_apart
 from isobay.objects.s3_bucket import Bucket
 from isobay.objects.s3_layout import INCOMING, WHOLE, Keys, Piece, contiguous, id_of, ids_of
+from isobay.objects.s3_owner import claim
 from isobay.objects.s3_part import Held, S3Part, wipe
 from isobay.objects.s3_place import Place
 from isobay.objects.s3_reading import S3Object
@@ -29,11 +30,12 @@ Hold = Callable[[str], AbstractContextManager[Held]]
 
 
 class S3Objects:
-    """The store in a bucket."""
+    """The store in a bucket, which belongs to the catalogue with the id ``catalogue``."""
 
-    def __init__(self, place: Place, hold: Hold) -> None:
+    def __init__(self, place: Place, hold: Hold, catalogue: str) -> None:
         self._bucket = Bucket(place)
         self._bucket.check()
+        claim(self._bucket, catalogue)
         self._piece_bytes = place.piece_bytes
         self._hold = hold
         self._threads = ThreadPoolExecutor(SENDING, thread_name_prefix="s3")

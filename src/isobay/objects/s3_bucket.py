@@ -101,6 +101,13 @@ class Bucket:
             answer = self._s3.put_object(Bucket=self._name, Key=self._prefix + key, Body=data, ContentType=OCTETS)
         return Found(key, len(data), answer["ETag"])
 
+    def put_new(self, key: str, data: bytes) -> None:
+        """Write an object that is not there yet. Raises MissingObjectError where it is."""
+        with refusing(self.shown):
+            self._s3.put_object(
+                Bucket=self._name, Key=self._prefix + key, Body=data, ContentType=OCTETS, IfNoneMatch="*"
+            )
+
     def stream(self, found: Found, start: int, end: int) -> Stream:
         """Begin to read the bytes between two offsets, the second excluded, of these very bytes."""
         with refusing(self.shown):

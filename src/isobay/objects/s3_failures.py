@@ -32,6 +32,7 @@ _OF_PASSING = frozenset(
         "TooManyRequests",
         "RequestTimeout",
         "OperationAborted",
+        "ConditionalRequestConflict",
         "BadDigest",
     }
 )

@@ -1,5 +1,6 @@
 """What lies where below a store's prefix, and which bytes of a part are certain.
 
+owner                        the id of the catalogue that the store belongs to
 incoming/<id>/begun          an image is being received; deleted first of all where it is deleted
 incoming/<id>/<start>-<end>  a piece of it: the bytes between two offsets, in 15 digits each, the second excluded
 objects/<id>                 whole
@@ -18,6 +19,7 @@ from msgspec import Struct
 from isobay.objects.object_ids import checked, is_id
 from isobay.objects.s3_bucket import Found
 
+OWNER = "owner"
 INCOMING = "incoming/"
 WHOLE = "objects/"
 _BEGUN = "begun"

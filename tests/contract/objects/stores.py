@@ -79,9 +79,10 @@ class S3Store:
         return self.opened()
 
     def listed(self) -> list[str]:
-        """All keys below the prefix."""
+        """All keys below the prefix but that of the object which says whose it is."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/")
-        return [each["Key"].removeprefix(f"{self.prefix}/") for page in pages for each in page.get("Contents", ())]
+        keys = [each["Key"].removeprefix(f"{self.prefix}/") for page in pages for each in page.get("Contents", ())]
+        return [key for key in keys if key != "owner"]
 
     def unfinished(self) -> list[str]:
         """The keys of what was begun to be put together."""
@@ -109,4 +110,4 @@ def opened(described: str) -> Objects:
     from isobay.objects.s3_place import Place
 
     settings = Settings.load(options, data_dir=options["data_dir"])
-    return S3Objects(Place.of(settings), HeldFiles(settings.data_dir / "held"))
+    return S3Objects(Place.of(settings), HeldFiles(settings.data_dir / "held"), "the tests")

@@ -35,7 +35,7 @@ def test_who_holds_an_object_holds_it_against_other_machines(store, postgresql_s
     place = Place.of(Settings.load(store.options))
     with postgresql_server.database(template=postgresql_server.migrated) as url:
         here, there = open_catalog(url), open_catalog(url)
-        mine, yours = S3Objects(place, here.holding.hold), S3Objects(place, there.holding.hold)
+        mine, yours = (S3Objects(place, each.holding.hold, "one for both") for each in (here, there))
         with ExitStack() as stack:
             part = stack.enter_context(mine.resume(object_id))
             part.append(piece(0))

@@ -21,7 +21,7 @@ from sources import CertificateAuthority
 
 def _opened(options: dict[str, str], tmp_path) -> S3Objects:
     settings = Settings.load(options, data_dir=tmp_path)
-    return S3Objects(Place.of(settings), HeldFiles(tmp_path / "held"))
+    return S3Objects(Place.of(settings), HeldFiles(tmp_path / "held"), "the tests")
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,13 @@ def test_what_s3_refuses_is_said_at_the_start(s3, tmp_path, option, value, said)
 
 
 def test_a_key_without_the_rights_is_said(s3, tmp_path):
-    """One that may look and not write is refused at use, with where the rights are listed."""
-    options = s3.options(account=s3.READER)
-    objects = _opened(options, tmp_path)
+    """One that may look and not write is refused, with where the rights are listed: at the first start, and at use."""
+    options = s3.options()
+    for_reading = {**options, "ISOBAY_S3_ACCESS_KEY": s3.READER}
+    with pytest.raises(StorageError, match=r"does not let this key.*docs/objects.md"):
+        _opened(for_reading, tmp_path)
+    _opened(options, tmp_path)
+    objects = _opened(for_reading, tmp_path)
     with (
         pytest.raises(StorageError, match=r"does not let this key.*docs/objects.md"),
         objects.resume("00000000-0000-4000-8000-000000000000"),

@@ -27,8 +27,8 @@ class Bucket:
         self._name, _, self._prefix = url.removeprefix("s3://").partition("/")
 
     def keys(self) -> list[str]:
-        """The names of all that lies there."""
-        listed = self._s3.list_objects_v2(Bucket=self._name, Prefix=self._prefix)
+        """The names of all images that lie there."""
+        listed = self._s3.list_objects_v2(Bucket=self._name, Prefix=f"{self._prefix}/objects/")
         return [each["Key"] for each in listed.get("Contents", [])]
 
     def put(self, object_id: str, data: bytes) -> None:
