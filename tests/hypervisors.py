@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,13 @@ from servers import leave_out
 PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "unshare")
 PATIENCE_SECONDS = 120  # guests are emulated, on machines with other work
 LOOK_SECONDS = 0.05
-QEMU_CONF = 'cgroup_controllers = []\nsecurity_driver = "none"\n'
+QEMU_CONF = """
+cgroup_controllers = []
+security_driver = "none"
+remote_display_port_min = {first}
+remote_display_port_max = {last}
+"""
+CONSOLES = 100
 LIBVIRTD_CONF = 'auth_unix_rw = "none"\nunix_sock_rw_perms = "0777"\nunix_sock_group = "root"\n'
 
 
@@ -109,7 +116,9 @@ def _furnish(directory: Path) -> None:
         shutil.copytree(covered, directory / by, ignore=_without_state) if by == "etc" else (directory / by).mkdir()
         Path(covered).mkdir(parents=True, exist_ok=True)
     with (directory / "etc" / "qemu.conf").open("a") as file:
-        file.write(QEMU_CONF)
+        # Several libvirts that look for free ports in the same range take them from each other.
+        first = 6000 + CONSOLES * random.SystemRandom().randrange(250)
+        file.write(QEMU_CONF.format(first=first, last=first + CONSOLES - 1))
     (directory / "etc" / "libvirtd.conf").write_text(LIBVIRTD_CONF)
 
 

@@ -82,12 +82,11 @@ def domain_xml(guest: Guest, installation: str, board: Board, means: Means) -> s
     return tostring(domain, encoding="unicode")
 
 
-def _target(slot: int, bus: str) -> str:
-    # Elsewhere than on IDE, the disk is on the same bus, and is the first there.
-    return f"hd{'abcd'[slot]}" if bus == "ide" else f"sd{'bcde'[slot]}"
-
-
-_SLOT_OF = {_target(slot, bus): slot for slot in range(SLOTS) for bus in ("ide", "sata")}
+# What the drives are called on IDE and elsewhere, in the order of their slots. Elsewhere the disk is the first.
+_ON_IDE = ("hda", "hdb", "hdc", "hdd")
+_ELSEWHERE = ("sdb", "sdc", "sdd", "sde")
+TARGETS = (_ON_IDE, _ELSEWHERE)
+_SLOT_OF = {target: slot for targets in TARGETS for slot, target in enumerate(targets)}
 
 
 def drive_element(slot: int, bus: str, image: str | None, *, labels: bool) -> Element:
@@ -101,7 +100,7 @@ def drive_element(slot: int, bus: str, image: str | None, *, labels: bool) -> El
         source = SubElement(drive, "source", file=image)
         if labels:
             SubElement(source, "seclabel", model="dac", relabel="no")
-    SubElement(drive, "target", dev=_target(slot, bus), bus=bus)
+    SubElement(drive, "target", dev=(_ON_IDE if bus == "ide" else _ELSEWHERE)[slot], bus=bus)
     SubElement(drive, "readonly")
     if slot == 0:
         SubElement(drive, "boot", order="2")

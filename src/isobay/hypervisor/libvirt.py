@@ -15,6 +15,7 @@ import libvirt
 from isobay.errors import HypervisorError, NotFoundError, WrongStateError
 from isobay.hypervisor.connection import Connection, is_code
 from isobay.hypervisor.domain_xml import Means, domain_xml, drive_element, read_drives
+from isobay.hypervisor.drives import change_drive
 from isobay.hypervisor.host import choose_board, offers_kvm, read_account, read_host
 from isobay.hypervisor.interface import SLOTS, Change, Drive, Guest, Host, Screen, Seen
 from isobay.hypervisor.kvm import Proof
@@ -23,6 +24,7 @@ from isobay.hypervisor.reading import read_leases, read_ours, read_seen
 from isobay.hypervisor.rights import let_pass
 from isobay.hypervisor.screens import take_screen
 from isobay.hypervisor.storage import Storage
+from isobay.hypervisor.surveying import Survey
 from isobay.hypervisor.watching import Watch
 
 T = TypeVar("T")
@@ -48,6 +50,7 @@ class LibvirtHypervisor:
         self._is_here = urlsplit(uri).hostname in (None, "localhost", "127.0.0.1", "::1")
         self._storage = Storage(self._data_dir / "guests" if self._is_here else ELSEWHERE / installation)
         self._media: Media = Here(data_dir) if self._is_here else Elsewhere(data_dir, self._storage)
+        self._survey = Survey(installation, self._media)
         self._proof = Proof(self._data_dir / "kvm-proof")
         self._proving = Lock()
         self._kvm_runs: bool | None = None
@@ -126,22 +129,7 @@ class LibvirtHypervisor:
             if target is None:
                 raise HypervisorError(f"Instance {guest_id} has no drive {slot}: somebody took it out of its domain.")
             drive = drive_element(slot, target.get("bus", ""), file, labels=self._labels(opened))
-            xml = tostring(drive, encoding="unicode")
-
-            def change(*, live: bool) -> None:
-                flags = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
-                flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE if live else 0
-                flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
-                domain.updateDeviceFlags(xml, flags)
-
-            live = bool(domain.isActive())
-            try:
-                change(live=live)
-            except libvirt.libvirtError:
-                # It started or stopped between the question and the change.
-                if bool(domain.isActive()) == live:
-                    raise
-                change(live=not live)
+            change_drive(domain, target.get("dev", ""), tostring(drive, encoding="unicode"))
 
         self._on(guest_id, work)
 
@@ -173,25 +161,7 @@ class LibvirtHypervisor:
 
     def all(self) -> dict[str, Seen]:
         """All guests of ours, by id."""
-
-        def work(opened: Any) -> dict[str, Seen]:
-            # A guest that hangs must not hold up the list of the others.
-            flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
-            leases = read_leases(opened)
-            found = {}
-            for domain, states in opened.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, flags):
-                try:
-                    description = read_ours(domain.XMLDesc(0), self._installation)
-                except libvirt.libvirtError as error:
-                    if not is_code(error, libvirt.VIR_ERR_NO_DOMAIN):
-                        raise
-                    continue
-                if description is not None:
-                    seen = read_seen(description, states["state.state"], states["state.reason"], leases, self._media)
-                    found[seen.id] = seen
-            return found
-
-        return self._connection.ask(work)
+        return self._connection.ask(self._survey.look)
 
     def screen(self, guest_id: str) -> Screen:
         """What it shows now. Raises WrongStateError where it does not run."""

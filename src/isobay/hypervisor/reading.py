@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import libvirt
 
-from isobay.hypervisor.domain_xml import OURS, read_drives
+from isobay.hypervisor.domain_xml import OURS, TARGETS, read_drives
 from isobay.hypervisor.interface import SLOTS, Drive, Power, Seen
 from isobay.hypervisor.media import Media
 
@@ -48,8 +48,31 @@ def read_seen(domain: Element, state: int, reason: int, leases: Mapping[str, str
         cpu_count=_cpus(domain),
         memory_mb=_memory_mb(domain),
         drives=_drives(domain, media),
-        ip=leases.get(mac.get("address", ""), "") if mac is not None else "",
-        stopped_itself=(state, reason) == (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN),
+        # Who is switched off has given its address back, or will not miss it.
+        ip=leases.get(mac.get("address", ""), "") if mac is not None and state != libvirt.VIR_DOMAIN_SHUTOFF else "",
+        stopped_itself=_stopped_itself(state, reason),
+    )
+
+
+def read_stats(guest_id: str, stats: Mapping[str, Any], media: Media) -> Seen | None:
+    """A guest that is switched off, from the numbers that virDomainListGetStats tells of it; the same as read_seen's.
+
+    None where it has not the drives that isobay gave it: then only its description tells what they are.
+    """
+    disks = range(stats.get("block.count", 0))
+    files = {stats[f"block.{number}.name"]: stats.get(f"block.{number}.path", "") for number in disks}
+    targets = next((targets for targets in TARGETS if files.keys() >= set(targets)), None)
+    if targets is None:
+        return None
+    state, reason = stats["state.state"], stats["state.reason"]
+    drives = [media.image(files[target]) if files[target] else None for target in targets]
+    return Seen(
+        id=guest_id,
+        power=_power(state, reason),
+        cpu_count=stats["vcpu.current"],
+        memory_mb=stats["balloon.current"] // 1024,
+        drives=tuple(Drive(slot, image) for slot, image in enumerate(drives)),
+        stopped_itself=_stopped_itself(state, reason),
     )
 
 
@@ -66,6 +89,10 @@ def _power(state: int, reason: int) -> Power:
     if state == libvirt.VIR_DOMAIN_PAUSED and reason in _PAUSED_BY_ITSELF:
         return _PAUSED_BY_ITSELF[reason]
     return _POWER.get(state, "Error")
+
+
+def _stopped_itself(state: int, reason: int) -> bool:
+    return (state, reason) == (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN)
 
 
 def _cpus(domain: Element) -> int:

@@ -50,6 +50,33 @@ def test_a_guest_is_shown_as_it_was_defined(hypervisor: Hypervisor, new_image: C
     assert hypervisor.all() == {guest.id: expected}
 
 
+def test_all_are_shown_as_each_of_them_is(hypervisor: Hypervisor, new_image: Callable[[str], Path]):
+    """Whatever they are made of and whether they run, all guests together are shown as each of them alone, always."""
+    one, lost = new_image("one"), new_image("lost")
+    guests = [
+        new_guest(hypervisor, one, None, lost, cpu_count=2, memory_mb=192),
+        new_guest(hypervisor, None, one, firmware="uefi", disk=""),
+        new_guest(hypervisor, network="user"),
+    ]
+    for guest in guests:
+        hypervisor.define(guest)
+    lost.unlink()
+
+    def agree() -> bool:
+        return hypervisor.all() == {guest.id: seen(hypervisor, guest.id) for guest in guests}
+
+    assert agree()
+    assert agree()
+    hypervisor.start(guests[2].id)
+    hypervisor.insert(guests[1].id, 3, one)
+    assert agree()
+    hypervisor.stop(guests[2].id, force=True)
+    hypervisor.insert(guests[1].id, 1, None)
+    assert agree()
+    hypervisor.remove(guests.pop(0).id)
+    assert agree()
+
+
 def test_a_guest_starts_and_stops(hypervisor: Hypervisor):
     """A guest runs until its plug is pulled; what is asked for twice is done once."""
     guest = new_guest(hypervisor)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -18,6 +22,7 @@ from isobay.hypervisor import Change, Drive, Hypervisor
 from isobay.hypervisor.opening import open_hypervisor
 
 TELLING_SECONDS = 30
+STRANGER_IDS = (12345, 12345)
 STRANGER = (
     "<domain type='qemu'><name>{name}</name><uuid>{id}</uuid><metadata>{metadata}</metadata><memory>65536</memory>"
 )
@@ -32,12 +37,13 @@ def test_what_virsh_changes_is_shown(real: Hypervisor, libvirt_server: Libvirt, 
     one, domain = new_image("another"), guest.id
     libvirt_server.virsh("start", domain)
     assert real.all()[guest.id].power == "Running"
-    libvirt_server.virsh("change-media", domain, "hdb", str(one), "--insert", "--live", "--config")
+    libvirt_server.virsh("suspend", domain)
+    assert real.all()[guest.id].power == "Stopped"
+    # Its firmware closes no tray that virsh opens now.
+    libvirt_server.virsh("change-media", domain, "hdb", str(one), "--insert", "--live", "--config", "--force")
     assert real.all()[guest.id].drives[1] == Drive(1, one)
     libvirt_server.virsh("change-media", domain, "hdb", "--eject", "--live", "--config", "--force")
     assert real.all()[guest.id].drives[1] == Drive(1, None)
-    libvirt_server.virsh("suspend", domain)
-    assert real.all()[guest.id].power == "Stopped"
     real.start(guest.id)
     assert real.all()[guest.id].power == "Running"
     libvirt_server.virsh("destroy", domain)
@@ -95,6 +101,73 @@ def test_a_domain_says_whose_it_is(real: Hypervisor, libvirt_server: Libvirt, ne
     listeners = [listen.get("address") for listen in domain.iterfind("devices/graphics/listen")]
     assert listeners == ["127.0.0.1"]
     assert domain.find("devices/interface") is None
+
+
+def test_a_guest_that_hangs_holds_up_no_other(real: Hypervisor, libvirt_server: Libvirt):
+    """All guests are shown while the QEMU of one of them answers nothing, and is asked for nothing."""
+    guests = [new_guest(real, network="user") for _ in range(2)]
+    for guest in guests:
+        real.define(guest)
+    real.start(guests[0].id)
+    assert len(real.all()) == 2
+    qemu = f"run/qemu/isobay-{guests[0].id}"
+    libvirt_server.order("SIGSTOP", qemu)
+    with ThreadPoolExecutor(1) as threads:
+        try:
+            shown = threads.submit(real.all).result(TELLING_SECONDS)
+        finally:
+            libvirt_server.order("SIGCONT", qemu)
+    assert [shown[guest.id].power for guest in guests] == ["Running", "Stopped"]
+    for guest in guests:
+        real.remove(guest.id)
+
+
+def test_images_stay_isobays_own(real: Hypervisor, new_image: Callable[[str], Path]):
+    """Whoever owns an image owns it while guests run with it, after it is taken out, and after they are gone."""
+    images = [new_image("one"), new_image("another")]
+    for each in images:
+        os.chown(each, *STRANGER_IDS)
+
+    def owners() -> set[tuple[int, int]]:
+        return {(each.stat().st_uid, each.stat().st_gid) for each in images}
+
+    guest = new_guest(real, images[0])
+    real.define(guest)
+    real.start(guest.id)
+    real.insert(guest.id, 1, images[1])
+    assert owners() == {STRANGER_IDS}
+    real.insert(guest.id, 1, None)
+    real.stop(guest.id, force=True)
+    real.remove(guest.id)
+    assert owners() == {STRANGER_IDS}
+
+
+def test_a_tray_that_closed_unheard_is_opened(
+    real: Hypervisor, libvirt_server: Libvirt, new_image: Callable[[str], Path]
+):
+    """An image goes into a drive that the firmware reset, which closed its tray, and libvirt did not hear of it."""
+    guest, one = new_guest(real), new_image("one")
+    real.define(guest)
+
+    def asked(command: str, **arguments: object) -> Any:
+        order = {"execute": command, "arguments": arguments}
+        return json.loads(libvirt_server.virsh("qemu-monitor-command", guest.id, json.dumps(order)))["return"]
+
+    def seems_open() -> bool:
+        target = libvirt_server.domain(guest.id).find("devices/disk/target[@dev='hda']")
+        return target is not None and target.get("tray") == "open"
+
+    def is_open() -> bool:
+        return any(drive.get("tray_open") for drive in asked("query-block"))
+
+    libvirt_server.virsh("start", guest.id, "--paused")
+    asked("blockdev-open-tray", id="ide0-0-0", force=True)
+    until(seems_open, "libvirt hears of the open tray")
+    libvirt_server.virsh("resume", guest.id)
+    until(lambda: not is_open(), "the firmware closes the tray")
+    assert seems_open()
+    real.insert(guest.id, 0, one)
+    assert real.all()[guest.id].drives[0] == Drive(0, one)
 
 
 def test_guests_outlive_a_libvirt_that_dies(real: Hypervisor, libvirt_server: Libvirt):

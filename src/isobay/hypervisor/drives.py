@@ -1,0 +1,53 @@
+"""Changing what is in a guest's drive."""
+
+from __future__ import annotations
+
+import json
+from threading import Event
+from typing import Any
+from xml.etree.ElementTree import fromstring
+
+import libvirt
+import libvirt_qemu
+
+from isobay.hypervisor.connection import is_code
+
+TRIES = 10
+WAIT_SECONDS = 0.2
+
+
+def change_drive(domain: Any, target: str, drive: str) -> None:
+    """Put ``drive`` (XML) in the place of the one at ``target``, now where it runs, and for later starts if defined.
+
+    Raises libvirtError where libvirt refuses it, or the guest fights for its tray all the while.
+    """
+    for tries_left in reversed(range(TRIES)):
+        live = bool(domain.isActive())
+        flags = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
+        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE if live else 0
+        flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
+        try:
+            if live:
+                _open_what_libvirt_takes_for_open(domain, target)
+            domain.updateDeviceFlags(drive, flags)
+        except libvirt.libvirtError as error:
+            # It started or stopped between the question and the change; or its firmware or its system closed the tray
+            # between libvirt's opening and filling it, which QEMU refuses, and libvirt calls an internal error.
+            turned = bool(domain.isActive()) != live
+            closed = live and is_code(error, libvirt.VIR_ERR_INTERNAL_ERROR)
+            if not (tries_left and (turned or closed)):
+                raise
+            Event().wait(WAIT_SECONDS)
+        else:
+            return
+
+
+def _open_what_libvirt_takes_for_open(domain: Any, target: str) -> None:
+    """Open a tray in truth: a drive that is reset closes it, QEMU tells nobody, and libvirt would not open it again."""
+    description = fromstring(domain.XMLDesc(0))  # noqa: S314 -- written by libvirt, which the operator trusts
+    for shown in description.iterfind("devices/disk"):
+        place, alias = shown.find("target"), shown.find("alias")
+        if place is None or alias is None or place.get("dev") != target or place.get("tray") != "open":
+            continue
+        order = {"execute": "blockdev-open-tray", "arguments": {"id": alias.get("name"), "force": True}}
+        libvirt_qemu.qemuMonitorCommand(domain, json.dumps(order), 0)
