@@ -21,6 +21,8 @@ ROOM_STEP = 8 << 20  # appended between two looks at what the disk has left: sev
 class DiskPart:
     """``Part`` as a file below incoming/."""
 
+    sync_seconds = 1.0
+
     def __init__(self, files: Files, room: Room, sidecar: Sidecar, descriptor: int, size: int) -> None:
         self._files = files
         self._room = room

@@ -58,6 +58,10 @@ class Part(Protocol):
     """An object that comes in piece by piece. One thread appends, others may read and sync meanwhile."""
 
     @property
+    def sync_seconds(self) -> float:
+        """How often to sync what comes in slowly, where nothing was promised: what that costs depends on the store."""
+
+    @property
     def object_id(self) -> str:
         """The object's id."""
 

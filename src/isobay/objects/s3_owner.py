@@ -1,4 +1,4 @@
-"""Whose a store in S3 is: a catalogue deletes what it does not name, and two of them would delete each other's images."""
+"""Whose a store in S3 is: a catalogue deletes what it does not name, and two would delete each other's images."""
 
 from __future__ import annotations
 

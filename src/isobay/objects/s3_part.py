@@ -32,6 +32,8 @@ class _Sending(Struct, frozen=True):
 class S3Part:
     """``Part`` as pieces below incoming/. Those that S3 has, in their order, those on their way, and the tail."""
 
+    sync_seconds = 10.0  # each sends the tail once more, and full pieces are on their way without it
+
     def __init__(
         self,
         bucket: Bucket,

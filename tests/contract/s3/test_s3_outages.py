@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -57,6 +58,18 @@ def test_an_import_goes_on_after_an_outage(service, door, large):
         iso = _until(lambda: (iso := service.get(path))["ready"] and iso)
         assert iso["checksums"]["sha256"] == hashlib.sha256(large.read_bytes()).hexdigest()
         assert source.fetches()[-1].range == f"bytes={certain}-"
+
+
+def test_a_slow_import_sends_few_bytes_twice(service, door, large):
+    """A piece that is not full yet is not sent again each second."""
+    with nginx(large.parent, bytes_per_second=6 * MIB) as source:
+        body = {"name": "slow", "description": "", "url": source.url(f"/{large.name}")}
+        path = f"{SEED}/isos/{service.client().post(f'{SEED}/isos', json=body).json()['data']['id']}"
+        _until(lambda: service.get(path)["ready"])
+    names = [each.path.partition("?")[0].rpartition("/")[2] for each in door.passed if each.method == "PUT"]
+    spans = [tuple(map(int, name.split("-"))) for name in names if re.fullmatch(r"\d{15}-\d{15}", name)]
+    assert sum(end - start == 8 * MIB for start, end in spans) == large.stat().st_size // (8 * MIB)
+    assert sum(end - start < 8 * MIB for start, end in spans) <= 3
 
 
 def test_what_needs_s3_is_answered_503_and_all_else_goes_on(service, door, store, small):

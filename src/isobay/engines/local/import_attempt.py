@@ -46,7 +46,6 @@ TICK_SECONDS = 0.05
 REPORT_SECONDS = 1.0
 # A loss of power costs what came since. Oftener, and the thread that writes waits for the file system's journal.
 SYNC_BYTES = 128 << 20
-SYNC_SECONDS = 1.0
 # What another try may go on from: the bytes that came are as good as before.
 KEEPING = (FetchError, CancelledError, UnavailableError, SettingsError)
 DISCARDING = frozenset({"too-large", "changing", "length"})
@@ -199,7 +198,7 @@ class Attempt:
 
     def _sync(self, part: Part) -> None:
         size, now = part.size, monotonic()
-        is_due = size - self._synced >= SYNC_BYTES or now - self._synced_at >= SYNC_SECONDS
+        is_due = size - self._synced >= SYNC_BYTES or now - self._synced_at >= part.sync_seconds
         if size != self._synced and is_due:
             part.sync()
             self._synced, self._synced_at = size, now
