@@ -68,8 +68,8 @@ def test_an_import_that_cannot_fit_is_refused_at_once(tmp_path: Path, service: S
         task, iso = bring(service, source.url("/large.iso"))
         assert (task["taskStatus"], iso["status"], iso["ready"]) == ("FAILED", "failed", False)
         assert task["errors"][0]["code"] == FULL
-        assert f"needs {TOO_LARGE}" in iso["statusMessage"]
-        assert "ISOBAY_DATA_DIR" in iso["statusMessage"]
+        assert f"no room for {TOO_LARGE} bytes more" in iso["statusMessage"]
+        assert str(service.behind.settings.data_dir) not in iso["statusMessage"]
         assert source.fetches()[0].sent < TOO_LARGE // 2
         assert files(service) == []
 

@@ -177,16 +177,27 @@ class _Examination:
             )
         else:
             self._say("size", "ok", f"The file has {size} bytes.")
-        self._bound("space", size, room, "on the disk", "Make room there, or set ISOBAY_DATA_DIR to a larger disk")
-        self._bound("quota", size, quota_left, "in the environment", "Delete an ISO, or have its maxBytes raised")
+        self._space(size, room)
+        self._quota(size, quota_left)
 
-    def _bound(self, subject: Subject, size: int, left: int, where: str, advice: str) -> None:
+    def _space(self, size: int, room: int) -> None:
+        # No number: from how it changes an environment could learn what others keep.
+        if room < 0:
+            return
+        if size > room or not room:
+            advice = "Whoever runs this service makes room, or sets ISOBAY_DATA_DIR to a larger disk."
+            self._say("space", "problem", f"The image does not fit on the disk. {advice}")
+        else:
+            self._say("space", "ok", "The image fits on the disk." if size >= 0 else "The disk is not full.")
+
+    def _quota(self, size: int, left: int) -> None:
         if left < 0:
             return
+        free = f"{left} bytes are free in the environment."
         if size > left or not left:
-            self._say(subject, "problem", f"The image does not fit: {left} bytes are free {where}. {advice}.")
+            self._say("quota", "problem", f"The image does not fit: {free} Delete an ISO, or have its maxBytes raised.")
         else:
-            self._say(subject, "ok", f"{left} bytes are free {where}.")
+            self._say("quota", "ok", free)
 
     def _ranges(self, remote: RemoteFile) -> None:
         self._facts["ranges"] = remote.has_ranges

@@ -9,13 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from isobay.errors import StorageError
+from isobay.telemetry import logs
 
 SPARE_BYTES = 64 << 20  # left free for the catalogue, whose rows must still fit
-_FULL = "Make room there, or set ISOBAY_DATA_DIR to a larger disk."
+_LOGGED = "Whoever runs this service finds the place and what it has left in the log."
 
 
 class Room:
-    """The disk below one directory."""
+    """The disk below one directory.
+
+    Who uploads or imports is told what it refuses, too: so the sentences name no path and no number of free bytes,
+    from which an environment could learn what others keep. These are logged.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -31,21 +36,13 @@ class Room:
             return
         if not size:
             raise self.used_up()
-        others = f", {promised} are promised to others that are still arriving" if promised else ""
-        raise StorageError(
-            f"{self._root} has {free} bytes free, {SPARE_BYTES} of them kept for the catalogue{others}, and the image "
-            f"needs {size}. {_FULL}",
-            available=free,
-            needed=size,
-        )
+        self._log("no room for an image", needed=size, free=free, promised=promised)
+        raise StorageError(f"The disk has no room for {size} bytes more. {_LOGGED}", needed=size)
 
     def used_up(self) -> StorageError:
         """What to say where the spare bytes would have to be taken."""
-        free = self._free()
-        return StorageError(
-            f"{self._root} is full: it has {free} bytes free, and {SPARE_BYTES} are kept for the catalogue. {_FULL}",
-            available=free,
-        )
+        self._log("the disk is full", free=self._free())
+        return StorageError(f"The disk is full. {_LOGGED}")
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
@@ -57,16 +54,19 @@ class Room:
 
     def _refused(self, error: OSError) -> StorageError:
         reason = os.strerror(error.errno or 0)
+        self._log("the disk refuses", reason=reason, place=error.filename or "")
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return StorageError(f"{self._root} is full ({reason}). {_FULL}")
+            return StorageError(f"The disk is full ({reason}). {_LOGGED}")
         if error.errno == errno.EFBIG:
             return StorageError(
-                f"{self._root} cannot take a file of this size ({reason}). "
+                f"The disk cannot take a file of this size ({reason}). "
                 "Use a file system that takes larger ones, or raise the process's limit (ulimit -f)."
             )
-        return StorageError(
-            f"{self._root} cannot take the image: {reason}. Check the disk and the rights of the directory."
-        )
+        return StorageError(f"The disk cannot take the image: {reason}. {_LOGGED}")
+
+    def _log(self, event: str, **fields: object) -> None:
+        advice = "make room there, or set ISOBAY_DATA_DIR to a larger disk; check the directory's rights"
+        logs.error(event, directory=str(self._root), kept=SPARE_BYTES, advice=advice, **fields)
 
     def _free(self) -> int:
         with self.refusing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import subprocess
 import tracemalloc
 from collections.abc import Callable
@@ -127,6 +128,8 @@ def test_bounds_of_size(doctor: Doctor, source: HostileSource, url: str, data: b
     assert problems(doctor.examine(url, quota_left=0, full="There are three ISOs already.")) == ["quota"]
     assert said(doctor.examine(url, full="There are three ISOs already."), "quota") == "There are three ISOs already."
     assert "ISOBAY_DATA_DIR" in said(doctor.examine(url, room=0), "space")
+    for room in (0, len(data) - 1, len(data), 1 << 40):
+        assert not re.search(r"\d", said(doctor.examine(url, room=room), "space"))  # what others keep would show in it
 
 
 @pytest.mark.parametrize("place", [f"{NAME}.sha256", "/pool/SHA256SUMS", "/pool/sha256sum.txt", "/pool/CHECKSUM"])

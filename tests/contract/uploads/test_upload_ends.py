@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,11 +44,18 @@ def test_the_quota_is_taken_from_the_beginning_on(tmp_path: Path, small: bytes):
 
 
 def test_an_image_that_does_not_fit_the_disk_is_refused_at_once(tmp_path: Path):
-    """507, with the room there is."""
+    """507, and neither what is free nor where is told; an environment that has no such quota hears of that instead."""
     with serving(tmp_path / "data", ISOBAY_MAX_ISO_BYTES=str(1 << 60)) as service:
         answer = Sender(service).begin(1 << 59)
-        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (507, 5001)
+        error = answer.json()["errors"][0]
+        assert (answer.status_code, error["code"], error["context"]) == (507, 5001, {"needed": 1 << 59})
+        assert not re.search(r"/|\d{5,}", error["message"].replace(str(1 << 59), ""))
         assert service.get(ISOS) == []
+        own = service.get("/v1/environments")[0]["id"]
+        changed = service.client().put(f"/v1/environments/{own}", json={"maxBytes": 1 << 30})
+        assert changed.status_code == 200, changed.text
+        answer = Sender(service).begin(1 << 59)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, 2016)
 
 
 def test_what_is_no_iso_is_gone_after_its_first_bytes(sender: Sender):

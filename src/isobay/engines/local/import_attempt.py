@@ -124,10 +124,10 @@ class Attempt:
         self._write(lambda tx: self._tools.catalog.imports.set_version(tx, self._work.task.subject, text))
 
     def _expect(self, tx: Transaction) -> None:
-        """Is there room for it beside what other imports still bring, and does the environment take it?"""
+        """Does the environment take it, and is there room for it beside what other imports still bring?"""
+        self._record.expect(tx, self._length)
         others = self._tools.catalog.tasks.still_to_come(tx, self._work.task)
         self._tools.objects.check_room(self._length, others)
-        self._record.expect(tx, self._length)
 
     def says(self, message: str) -> None:
         """Say it, until more bytes come. Called by the thread that fetches."""

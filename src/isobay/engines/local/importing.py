@@ -56,10 +56,10 @@ class Imports:
         """
         url = self._checked(wanted)
         os_type = self._os_type(wanted)
-        self._objects.check_room(0)
         with self._catalog.writing() as tx:
             zones = self._zones(tx, place, wanted.zone_id)
             self._quota.check_new(self._catalog, tx, place.environment_id)
+            self._objects.check_room(0)
             iso = _iso(wanted, url, os_type, zones)
             task = _task(place, iso)
             self._catalog.isos.add(tx, place, iso, str(uuid4()))

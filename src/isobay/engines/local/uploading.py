@@ -36,11 +36,11 @@ class Uploads:
                 f"The image has {length} bytes, and the limit is {tools.limit}. Raise ISOBAY_MAX_ISO_BYTES to take it.",
                 limit=tools.limit,
             )
-        tools.objects.check_room(max(length, 0))
         checksum = str(parse_checksum(wanted.checksum)) if wanted.checksum else ""
         with catalog.writing() as tx:
             tools.quota.check_new(catalog, tx, place.environment_id)
             tools.quota.check_bytes(catalog, tx, place.environment_id, max(length, 1), 0)
+            tools.objects.check_room(max(length, 0))  # after the quota, which says more and is the caller's own
             iso = new_iso(
                 name,
                 catalog.connections.zones(tx, place.connection_id),
