@@ -79,10 +79,16 @@ def empty_database_url(backend: str, request: pytest.FixtureRequest, tmp_path: P
 
 
 @pytest.fixture(scope="session")
-def libvirt_server() -> Iterator[Libvirt]:
-    """Run a libvirt of our own for the session."""
+def _libvirt_server() -> Iterator[Libvirt]:
     with libvirt() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def libvirt_server(_libvirt_server: Libvirt) -> Iterator[Libvirt]:
+    """Run a libvirt of our own for the session; no module finds the guests of another."""
+    yield _libvirt_server
+    _libvirt_server.clear()
 
 
 @pytest.fixture(scope="session")

@@ -50,10 +50,20 @@ class Libvirt:
 
     def virsh(self, *arguments: str) -> str:
         """What virsh says to a command, which must succeed."""
-        command = ["virsh", "--quiet", "--connect", self.uri, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = self._asked(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def clear(self) -> None:
+        """Take all guests away."""
+        for guest in self.virsh("list", "--all", "--uuid").split():
+            self._asked("destroy", guest)  # where it runs
+            self._asked("undefine", "--nvram", guest)  # where that has not made it go
+        assert not self.virsh("list", "--all", "--uuid")
+
+    def _asked(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["virsh", "--quiet", "--connect", self.uri, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     def domain(self, guest_id: str) -> Element:
         """The description of a domain."""

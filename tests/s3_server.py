@@ -17,8 +17,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
-from servers import free_port, leave_out
+from servers import free_ports, leave_out
 from sources import CertificateAuthority
 
 START_SECONDS = 60
@@ -63,7 +64,7 @@ class S3Server:
             with suppress(ClientError):  # made before, or refused for now
                 self.s3.create_bucket(Bucket=self.BUCKET)
             self.s3.put_object(Bucket=self.BUCKET, Key="first", Body=b"first")
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError, ResponseParserError):  # the last where another server has the port
             return False
         return True
 
@@ -83,9 +84,9 @@ def s3_server(directory: Path) -> Iterator[S3Server]:
     authority = CertificateAuthority(directory)
     certificate = authority.issue()
     for _ in range(START_ATTEMPTS):
-        names = ("s3", "master", "volume", "filer")
-        ports = {f"{name}.{kind}": free_port() for name in names for kind in ("port", "port.grpc")}
-        ports["s3.port.https"] = free_port()
+        kinds = [f"{name}.{kind}" for name in ("s3", "master", "volume", "filer") for kind in ("port", "port.grpc")]
+        kinds.append("s3.port.https")
+        ports = dict(zip(kinds, free_ports(len(kinds)), strict=True))
         with _weed(weed, directory, ports, certificate.file) as process:
             server = S3Server(ports["s3.port"], ports["s3.port.https"], authority)
             deadline = monotonic() + START_SECONDS

@@ -89,6 +89,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._is_counting, self._in_body = False, True
         super().on_headers_complete()
+        if self._becomes_console():
+            return  # uvicorn made no cycle for it
         self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
 
     def on_chunk_header(self) -> None:
@@ -103,9 +105,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """What comes next is another head."""
         self._is_counting, self._in_body, self._head_left = True, False, self._max_head_bytes
-        if not self.cycle.response_started:
+        if not self._becomes_console() and not self.cycle.response_started:
             self.cycle.keep_alive = self._keeps_alive
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection on, as it is: a WebSocket says goodbye in its own way."""
+        self.transport = self.transport.plain  # type: ignore[assignment] # this protocol hears of it no more
+        super().handle_websocket_upgrade()
+
+    def _becomes_console(self) -> bool:
+        return bool(self.parser.should_upgrade()) and self._should_upgrade()
 
     def _should_upgrade(self) -> bool:
         """Only what may become a console does; whatever else asks is answered as if it had not (RFC 9110, 7.8)."""

@@ -158,8 +158,8 @@ def test_a_failed_import_is_retried_until_it_is_there(importing, source, tmp_pat
     ("tail", "operations"),
     [
         ("?operation=none", ["inspectUrl"]),
-        ("/x", ["retry", "generateDownloadUrl"]),
-        ("/x?operation=RETRY", ["retry", "generateDownloadUrl"]),
+        ("/x", ["retry", "prove", "generateDownloadUrl", "attach"]),
+        ("/x?operation=RETRY", ["retry", "prove", "generateDownloadUrl", "attach"]),
     ],
 )
 def test_an_operation_that_is_not_there_is_refused_with_those_that_are(waiting, tail, operations):

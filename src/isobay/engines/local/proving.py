@@ -64,13 +64,13 @@ class Proving:
 
     def start(self, place: Place, iso_id: str) -> tuple[Iso, Task]:
         """Have an ISO booted now. See ``Engine.prove_iso``."""
-        if self._wish == "off":
-            raise WrongStateError("ISOs are not booted here as a proof: ISOBAY_BOOT_PROOF is off. Set it to auto.")
         with self._catalog.writing() as tx:
             kept = self._catalog.isos.get(tx, place, iso_id)
             if kept is None:
                 raise missing(iso_id)
             _check(place, kept)
+            if self._wish == "off":
+                raise WrongStateError("ISOs are not booted here as a proof: ISOBAY_BOOT_PROOF is off. Set it to auto.")
             if self._catalog.boot_proofs.is_pending(tx, iso_id):
                 raise ConflictError(
                     f"The ISO {kept.iso.name!r} is being booted already. Wait until that has ended.",
