@@ -31,11 +31,13 @@ class Checks:
         statement = select(isos.c.id).where(isos.c.object_id == object_id, isos.c.ready)
         return list(tx.execute(statement.order_by(isos.c.seq)).scalars())
 
-    def equal(self, tx: Connection, sha256: str, size: int) -> list[str]:
-        """The objects of ISOs that are ready with this hash and size, which is not empty."""
+    def equal(self, tx: Connection, sha256: str, size: int, environment_id: str = "") -> list[str]:
+        """The objects of ISOs that are ready with this hash, not empty, and size: of all environments, or of one."""
         statement = (
             select(isos.c.object_id).distinct().where(isos.c.sha256 == sha256, isos.c.size == size, isos.c.ready)
         )
+        if environment_id:
+            statement = statement.where(isos.c.environment_id == environment_id)
         return list(tx.execute(statement.order_by(isos.c.object_id)).scalars())
 
     def lost(self, tx: Connection) -> list[str]:

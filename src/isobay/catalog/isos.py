@@ -95,18 +95,24 @@ class Isos:
         """Whether some ISO's bytes are this object."""
         return tx.execute(select(isos.c.seq).where(isos.c.object_id == object_id)).first() is not None
 
-    def share(self, tx: Connection, iso_id: str, is_there: Callable[[str, int], bool]) -> list[str]:
+    def share(
+        self, tx: Connection, iso_id: str, is_there: Callable[[str, int], bool], *, within: bool = False
+    ) -> list[str]:
         """Let an ISO that is ready, and all others with equal bytes, wherever they are, have one object.
+
+        Where it is to stay ``within`` its environment, the ISOs of others keep theirs.
 
         That is its own, which was hashed when it came: an older one may have rotted meanwhile. ``is_there`` tells
         whether an object has so many bytes. Gives the objects that nobody needs any more, to be deleted when this
         is committed. An ISO that an instance uses keeps its own: a guest has it open.
         """
-        known = select(isos.c.sha256, isos.c.size, isos.c.object_id)
+        known = select(isos.c.sha256, isos.c.size, isos.c.object_id, isos.c.environment_id)
         own = tx.execute(known.where(isos.c.id == iso_id, isos.c.ready)).first()
         if own is None or not own.sha256:
             return []
-        equal = (isos.c.sha256 == own.sha256, isos.c.size == own.size, isos.c.ready)
+        equal = [isos.c.sha256 == own.sha256, isos.c.size == own.size, isos.c.ready]
+        if within:
+            equal.append(isos.c.environment_id == own.environment_id)
         others = tx.execute(select(isos.c.object_id).where(*equal).order_by(isos.c.seq)).scalars()
         objects = dict.fromkeys([own.object_id, *others])
         if len(objects) == 1:
@@ -117,20 +123,22 @@ class Isos:
         tx.execute(update(isos).where(*equal, ~_is_used(isos.c.id)).values(object_id=kept))
         return [each for each in objects if not self.needs(tx, each)]
 
-    def doubles(self, tx: Connection, limit: int) -> list[str]:
-        """The ids of ISOs that are ready and have bytes of their own, though an older one has equal bytes."""
+    def doubles(self, tx: Connection, limit: int, *, within: bool = False) -> list[str]:
+        """The ids of ISOs that are ready and have bytes of their own, though an older one has equal bytes.
+
+        The older one is of the same environment where they are shared ``within`` one only.
+        """
         older = isos.alias("older")
-        is_double = (
-            select(older.c.seq)
-            .where(
-                older.c.sha256 == isos.c.sha256,
-                older.c.size == isos.c.size,
-                older.c.ready,
-                older.c.seq < isos.c.seq,
-                older.c.object_id != isos.c.object_id,
-            )
-            .exists()
+        is_older = select(older.c.seq).where(
+            older.c.sha256 == isos.c.sha256,
+            older.c.size == isos.c.size,
+            older.c.ready,
+            older.c.seq < isos.c.seq,
+            older.c.object_id != isos.c.object_id,
         )
+        if within:
+            is_older = is_older.where(older.c.environment_id == isos.c.environment_id)
+        is_double = is_older.exists()
         statement = select(isos.c.id).where(isos.c.sha256 != "", isos.c.ready, is_double, ~_is_used(isos.c.id))
         return list(tx.execute(statement.order_by(isos.c.seq).limit(limit)).scalars())
 

@@ -110,7 +110,7 @@ def _may_go_elsewhere(call: Call) -> bool:
     """Whether another server would answer as we do: one that knows no tag of ours, and one range at most."""
     headers = call.headers()
     is_plain = "," not in headers.get("range", "") and not any(name.startswith("if-") for name in headers)
-    return call.services.settings.s3_redirect and is_plain and not call.is_head
+    return is_plain and not call.is_head
 
 
 def sent(call: Call, opened: Opened, file_name: str) -> Reply:

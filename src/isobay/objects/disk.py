@@ -40,6 +40,8 @@ class DiskObject:
 class DiskObjects:
     """The store on a local disk. ``boot`` is the id of this boot of the machine; None asks the kernel."""
 
+    gives_links = False
+
     def __init__(self, root: Path, boot: str | None = None) -> None:
         self._root = root
         self._boot = boot_id() if boot is None else boot

@@ -101,6 +101,10 @@ class Part(Protocol):
 class Objects(Protocol):
     """Keeps objects by ids of its own making."""
 
+    @property
+    def gives_links(self) -> bool:
+        """Whether ``link`` gives URLs, which show who has them the id of the object."""
+
     def resume(self, object_id: str, check: Callable[[], object] = ...) -> AbstractContextManager[Part]:
         """Open a part to go on with it, or make it; the id is a uuid4 as text.
 

@@ -37,6 +37,7 @@ class S3Objects:
         self._bucket.check()
         claim(self._bucket, catalogue)
         self._piece_bytes = place.piece_bytes
+        self.gives_links = place.gives_links
         self._hold = hold
         self._threads = ThreadPoolExecutor(SENDING, thread_name_prefix="s3")
 
@@ -95,6 +96,8 @@ class S3Objects:
 
     def link(self, object_id: str, disposition: str, seconds: int) -> str:
         """A signed URL of the object. See ``Objects.link``."""
+        if not self.gives_links:
+            return ""
         return self._bucket.link(Keys.of(object_id).whole, disposition, seconds)
 
     def stored(self) -> Iterator[Stored]:

@@ -24,7 +24,8 @@ class Place(Struct, frozen=True):
     """A bucket, what the keys in it begin with, and how it is reached.
 
     An empty ``endpoint`` is Amazon's, an empty ``access_key`` what boto3 finds. ``authorities`` is a file in PEM, and
-    empty where boto3's own are trusted. An image comes in pieces of ``piece_bytes``.
+    empty where boto3's own are trusted. An image comes in pieces of ``piece_bytes``. Those who
+    download by link are sent there where it ``gives_links``.
     """
 
     bucket: str
@@ -35,6 +36,7 @@ class Place(Struct, frozen=True):
     secret_key: str
     authorities: str
     piece_bytes: int
+    gives_links: bool
 
     @classmethod
     def of(cls, settings: Settings) -> Place:
@@ -59,6 +61,7 @@ class Place(Struct, frozen=True):
             secret_key=settings.s3_secret_key,
             authorities=_authorities(settings),
             piece_bytes=_piece_bytes(settings.max_iso_bytes),
+            gives_links=settings.s3_redirect,
         )
 
 

@@ -126,6 +126,20 @@ def test_equal_bytes_in_a_drive_stay(shelf, keep):
     assert objects == [f"object-{free.id[:8]}", f"object-{used.id[:8]}", f"object-{free.id[:8]}"]
 
 
+def test_equal_bytes_may_stay_within_their_environment(shelf):
+    """Then an ISO shares with those beside it, and not with the equal ones of others, older or newer."""
+    fields = {"ready": True, "size": 7, "checksums": {"sha256": "5" * 64}}
+    beside, older, newer, last = (shelf.add(name, **fields) for name in ("beside", "here", "here", "elsewhere"))
+    with shelf.catalog.writing() as tx:
+        assert shelf.catalog.isos.doubles(tx, 10) == [older.id, newer.id, last.id]
+        assert shelf.catalog.isos.doubles(tx, 10, within=True) == [newer.id]
+        left = shelf.catalog.isos.share(tx, newer.id, lambda _object, _size: True, within=True)
+        objects = [shelf.catalog.isos.by_id(tx, each.id).object_id for each in (beside, older, newer, last)]
+        assert shelf.catalog.isos.share(tx, beside.id, lambda _object, _size: True, within=True) == []
+    assert left == [f"object-{older.id[:8]}"]
+    assert objects == [f"object-{each.id[:8]}" for each in (beside, newer, newer, last)]
+
+
 def test_every_catalogue_has_an_id(catalog):
     """A catalogue has one id from its making on."""
     with catalog.reading() as tx:

@@ -94,6 +94,16 @@ def test_equal_objects_are_those_that_are_ready(shelf):
         assert checks.count_lost(tx) == 1
 
 
+def test_equal_objects_may_be_those_of_one_environment(shelf):
+    """Where one is named, those of the others are not told."""
+    hashed = {"ready": True, "checksums": {"sha256": "ab"}, "size": 5}
+    here, beside = shelf.add("here", **hashed), shelf.add("beside", **hashed)
+    with shelf.catalog.reading() as tx:
+        equal = shelf.catalog.checks.equal
+        assert equal(tx, "ab", 5) == sorted([_object(here), _object(beside)])
+        assert equal(tx, "ab", 5, shelf.place("beside").environment_id) == [_object(beside)]
+
+
 def test_what_is_gone_is_forgotten(shelf):
     """A check is known as long as an ISO names the object, whatever became of it."""
     kept, deleted = shelf.add(ready=True), shelf.add(ready=True)

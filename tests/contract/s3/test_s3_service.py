@@ -197,13 +197,40 @@ def test_a_link_may_stay_here(options, service, small, tmp_path):
         assert (answer.status_code, answer.content) == (200, small.read_bytes())
 
 
-def test_equal_images_lie_in_s3_once(service, kept, small):
+def test_equal_images_of_an_environment_lie_in_s3_once(service, kept, small):
     """Their bytes go with the last one."""
     one, other = service.add(small, "one"), service.add(small, "other")
     assert len(kept.left()) == 1
     for iso, left in ((one, 1), (other, 0)):
         assert service.client().delete(f"{SEED}/isos/{iso['id']}").status_code == 200
         assert len(kept.left()) == left
+
+
+def test_a_signed_url_tells_nothing_of_other_environments(service, kept, small):
+    """Another one's equal image has an object of its own: URLs from before stay good, and new ones name the same."""
+    area = "beside"
+    service.new_environment(area)
+    _, link = _extractable(service, small)
+    before = httpx.get(link).headers["location"]
+    other = service.add(small, environment=area)
+    assert httpx.get(before).content == small.read_bytes()
+    assert urlsplit(httpx.get(link).headers["location"]).path == urlsplit(before).path
+    assert len(kept.left()) == 2
+    assert service.behind.sweep() == 0
+    assert len(kept.left()) == 2
+    path = f"/v1/services/compute-on/{area}/isos/{other['id']}"
+    assert service.client().delete(path).status_code == 200
+    assert httpx.get(link, follow_redirects=True).content == small.read_bytes()
+
+
+def test_equal_images_lie_in_s3_once_where_nobody_is_sent_there(s3, small, tmp_path):
+    """ISOBAY_S3_REDIRECT=false: no URL shows what others have."""
+    store = S3Store(s3, tmp_path, ISOBAY_S3_REDIRECT="false")
+    with serving(tmp_path / "data", **store.options, ISOBAY_TASKS_AT_ONCE="0") as service:
+        service.new_environment("beside")
+        for area in ("test_area", "beside"):
+            service.add(small, environment=area)
+        assert len(store.left()) == 1
 
 
 def test_who_goes_away_in_the_midst_leaves_no_alarm_in_the_log(s3, large, tmp_path, capfd):

@@ -11,8 +11,10 @@ from uuid import uuid4
 import pytest
 from stocked import OLD, Stock
 
+from isobay.access import OPERATOR
 from isobay.app import build
 from isobay.engines.local.verifying import Verifying
+from isobay.model.requests import NewEnvironment
 from isobay.settings import Settings
 
 if TYPE_CHECKING:
@@ -75,6 +77,22 @@ def test_what_is_wrong_in_s3_is_found_and_repaired(kept, other_image):
     assert stock.content(lost.id) == stock.content(again.id) == other
     assert stock.check() == []
     assert len(bucket.keys()) == 2
+
+
+def test_a_repair_takes_no_bytes_of_another_environment(kept):
+    """A signed URL would name them: the ISO fails, until an equal image comes into its own environment."""
+    stock, bucket = kept
+    iso = stock.add()
+    stock.built.environments.create(OPERATOR, NewEnvironment(name="beside"))
+    beside = stock.built.door.operate("beside").place
+    others = stock.built.adder.add_file(beside, stock.image, "", lambda _done, _total: None)
+    bucket.delete(stock.kept(iso.id).object_id)
+    assert stock.kinds(repairs=True) == ["missing"]
+    assert stock.iso(iso.id).status == "failed"
+    assert stock.kinds(repairs=True) == []
+    again = stock.add()
+    assert stock.kinds(repairs=True) == ["returned"]
+    assert stock.kept(iso.id).object_id == stock.kept(again.id).object_id != stock.kept(others.id).object_id
 
 
 def test_an_image_in_s3_that_changed_is_found_by_a_worker(kept, other_image):

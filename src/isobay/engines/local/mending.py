@@ -65,8 +65,9 @@ class Mender(Struct, frozen=True):
 
     def _equal(self, kept: Kept, besides: str, passed: Passed) -> str:
         iso = kept.iso
+        within = kept.environment_id if self.objects.gives_links else ""  # as in ``Sharing``
         with self.catalog.reading() as tx:
-            equal = self.catalog.checks.equal(tx, iso.checksums["sha256"], iso.size)
+            equal = self.catalog.checks.equal(tx, iso.checksums["sha256"], iso.size, within)
         return self.checker.sound(iso, [each for each in equal if each != besides], passed)
 
     def _fail(self, tx: Transaction, kept: Kept, found: str) -> None:

@@ -18,6 +18,9 @@ class Sharing(Struct, frozen=True):
     An ISO becomes ready with bytes of its own, and only then all that are equal take those of one: the rows first,
     then the bytes that nobody needs any more. A process that dies in between leaves a double, which is found at the
     next start, or bytes without a row, which are swept.
+
+    Where the store gives links of its own, only ISOs of one environment have one object: a link names it, and changes
+    or ends when it does, which would tell an environment what another one has.
     """
 
     catalog: Catalog
@@ -27,7 +30,7 @@ class Sharing(Struct, frozen=True):
         """Call this when an ISO became ready and nobody holds its part. What fails is logged: the ISO is ready."""
         try:
             with self.catalog.writing() as tx:
-                left = self.catalog.isos.share(tx, iso_id, self._is_there)
+                left = self.catalog.isos.share(tx, iso_id, self._is_there, within=self.objects.gives_links)
             for each in left:
                 self.objects.delete(each)
         except IsobayError as error:
@@ -36,7 +39,7 @@ class Sharing(Struct, frozen=True):
     def settle_all(self) -> None:
         """Settle what processes that died left."""
         with self.catalog.reading() as tx:
-            doubles = self.catalog.isos.doubles(tx, AT_ONCE)
+            doubles = self.catalog.isos.doubles(tx, AT_ONCE, within=self.objects.gives_links)
         for iso_id in doubles:
             self.settle(iso_id)
 
