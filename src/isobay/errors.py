@@ -35,7 +35,8 @@
     └── HypervisorError         5005  502  the host cannot run what is asked for
 
 ``code`` is the number of the API's error envelope, ``status`` the HTTP status.
-The message is a sentence for people: what, where, and what to do.
+The message is a sentence for people: what, where, and what to do. Where it names what only the operator may know,
+``public`` is the sentence for callers, and the message for the log and the operator's commands.
 ``context`` is a flat mapping of JSON values for programs.
 """
 
@@ -83,19 +84,20 @@ __all__ = [
 
 
 class IsobayError(Exception):
-    """Something failed. ``message`` is for people, ``context`` for programs."""
+    """Something failed. ``message`` is for people, ``public`` for those who call, ``context`` for programs."""
 
     code: ClassVar[int] = 1000
     status: ClassVar[int] = 500
 
-    def __init__(self, message: str, **context: Any) -> None:
+    def __init__(self, message: str, *, public: str = "", **context: Any) -> None:
         super().__init__(message)
         self.message = message
+        self.public = public or message
         self.context: dict[str, Any] = context
 
     def told(self) -> dict[str, Any]:
         """The error as JSON: CloudMC's number, and the same as text for its Go client."""
-        return {"code": self.code, "errorCode": str(self.code), "message": self.message, "context": self.context}
+        return {"code": self.code, "errorCode": str(self.code), "message": self.public, "context": self.context}
 
 
 class InvalidFieldsError(IsobayError):

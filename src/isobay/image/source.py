@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 from isobay.errors import ImageError
 
@@ -31,7 +32,7 @@ READ_COST = 25
 """Units one request to ``read_at`` costs: a call may make some hundreds of them."""
 
 
-def damaged(message: str, reason: str = "damaged", **context: object) -> ImageError:
+def damaged(message: str, reason: str = "damaged", **context: Any) -> ImageError:
     """Make the error for bytes that contradict the standard; ``reason`` is for programs."""
     return ImageError(message, reason=reason, **context)
 

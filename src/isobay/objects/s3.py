@@ -17,6 +17,7 @@ from isobay.objects.copying import received_file
 from isobay.objects.interface import Examine, Progress, Received, Stored
 from isobay.objects.s3_assembling import give_up_unfinished, take_apart
 from isobay.objects.s3_bucket import Bucket
+from isobay.objects.s3_failures import MISSING, NO_FILE
 from isobay.objects.s3_layout import INCOMING, WHOLE, Keys, Piece, contiguous, id_of, ids_of
 from isobay.objects.s3_owner import claim
 from isobay.objects.s3_part import Held, S3Part, wipe
@@ -83,7 +84,8 @@ class S3Objects:
         if found is None:
             raise MissingObjectError(
                 f"The bytes of this ISO are not in {self._bucket.shown} any more, where they were {key}. "
-                "Bring the object back from a backup, or delete the ISO and add it again."
+                "Bring the object back from a backup, or delete the ISO and add it again.",
+                public=MISSING,
             )
         return S3Object(self._bucket, found)
 
@@ -91,7 +93,8 @@ class S3Objects:
         """There is none. Raises UnavailableError."""
         raise UnavailableError(
             f"Image {Keys.of(object_id).object_id} is in {self._bucket.shown}, and guests need images on the disk of "
-            "their host. Keep images on the disk (leave ISOBAY_OBJECTS_URL empty) to have instances."
+            "their host. Keep images on the disk (leave ISOBAY_OBJECTS_URL empty) to have instances.",
+            public=NO_FILE,
         )
 
     def link(self, object_id: str, disposition: str, seconds: int) -> str:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from isobay.errors import IsobayError, MissingObjectError, StorageError
 from isobay.objects.s3_bucket import Bucket, Found
+from isobay.objects.s3_failures import REFUSES
 from isobay.objects.s3_layout import Keys, Piece
 
 AT_ONCE = 8
@@ -29,7 +30,8 @@ def assemble(bucket: Bucket, keys: Keys, pieces: Sequence[Piece]) -> None:
         bucket.delete([keys.whole])
         raise StorageError(
             f"{bucket.shown} made an object of {found.size if found else 0} bytes of pieces that have {size}. "
-            "Nothing of it is used; tell whoever runs that store."
+            "Nothing of it is used; tell whoever runs that store.",
+            public=REFUSES,
         )
 
 
@@ -42,7 +44,9 @@ def take_apart(bucket: Bucket, keys: Keys, whole: Found, piece_bytes: int) -> li
         _copy_all(bucket, key, [(whole, start, end)])
         found = bucket.find(key)
         if found is None or found.size != end - start:
-            raise MissingObjectError(f"{bucket.shown} does not have the piece {key} that it made a moment ago.")
+            raise MissingObjectError(
+                f"{bucket.shown} does not have the piece {key} that it made a moment ago.", public=REFUSES
+            )
         return Piece(start, end, found)
 
     return _each(cut, range(0, whole.size, piece_bytes))

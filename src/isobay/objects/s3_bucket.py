@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from isobay.errors import MissingObjectError, StorageError
-from isobay.objects.s3_failures import refusing
+from isobay.objects.s3_failures import REFUSES, refusing
 from isobay.objects.s3_place import Place
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class Bucket:
             answer["Body"].close()
             raise StorageError(
                 f"{self.shown} answers a request for {end - start} bytes with {answer['ContentLength']}. It must serve "
-                "ranges."
+                "ranges.",
+                public=REFUSES,
             )
         return Stream(answer["Body"], self.shown)
 

@@ -36,19 +36,34 @@ _OF_PASSING = frozenset(
         "BadDigest",
     }
 )
+MISSING = (
+    "The store of images does not have the bytes of this ISO any more. Delete the ISO and add it again, or ask whoever "
+    "runs isobay to bring them back."
+)
+REFUSES = "The store of images refuses what isobay asks of it. Ask whoever runs isobay: its log says why."
+UNANSWERED = "The store of images does not answer as it should. Try again later; the log of isobay says why."
+NO_FILE = "The images of this isobay are not kept where guests could have them: there are no instances here."
 _SERVER_FAULT = 500
 _FULL = 507
 
 
 @contextmanager
 def refusing(shown: str) -> Iterator[None]:
-    """Say as an error of isobay what the store ``shown`` refuses within."""
+    """Say as an error of isobay what the store ``shown`` refuses within; callers are not told where it is."""
     try:
         yield
     except ClientError as error:
-        raise _refused(shown, error) from error
+        raise _without_place(_refused(shown, error)) from error
     except BotoCoreError as error:
-        raise _not_reached(shown, error) from error
+        raise _without_place(_not_reached(shown, error)) from error
+
+
+def _without_place(error: IsobayError) -> IsobayError:
+    if isinstance(error, MissingObjectError):
+        error.public = MISSING
+    else:
+        error.public = UNANSWERED if isinstance(error, UnavailableError) else REFUSES
+    return error
 
 
 def _refused(shown: str, error: ClientError) -> IsobayError:

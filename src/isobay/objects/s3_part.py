@@ -130,9 +130,15 @@ class S3Part:
         self.sync()
         try:
             assemble(self._bucket, self._keys, self._pieces)
-        except MissingObjectError:
+        except MissingObjectError as error:
             self._check_begun()
-            raise
+            # No ISO has these bytes yet, and no backup: whoever sent them has.
+            raise MissingObjectError(
+                f"{self._bucket.shown} lost pieces of image {self.object_id} while it was received. Send the image "
+                "again, or import it again.",
+                public="The store of images lost bytes of this image while it was received. Send the image again, or "
+                "import it again.",
+            ) from error
         self._is_published = True
         self._held()
         self._check_begun()  # who deletes takes this away first, and the object last

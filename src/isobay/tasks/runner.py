@@ -68,6 +68,8 @@ class Runner:
         except LostError:
             raise
         except IsobayError as error:
+            if error.public != error.message:
+                logs.error("task failed", task=work.task.id, kind=work.task.kind, reason=error.message)
             work.fail(error)
         except Exception as error:  # noqa: BLE001 -- whatever a handler did not think of, its task has to end
             logs.error("task failed unexpectedly", task=work.task.id, kind=work.task.kind, exc_info=error)

@@ -77,7 +77,7 @@ class Work:
     def fail(self, error: IsobayError) -> None:
         """End the task: it tells the error as the API tells errors."""
         failing = self.failing
-        failed = {"status": "FAILED", "ended": utc_now(), "message": error.message, "errors": [error.told()]}
+        failed = {"status": "FAILED", "ended": utc_now(), "message": error.public, "errors": [error.told()]}
         self._write(
             msgspec.structs.replace(self.task, **failed, bytes_per_second=0),
             (lambda tx: failing(tx, error)) if failing else None,

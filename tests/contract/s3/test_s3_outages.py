@@ -43,7 +43,11 @@ def _until(look: Callable[[], Any]) -> Any:
     return found
 
 
-def test_an_import_goes_on_after_an_outage(service, door, large):
+def _places(door, store) -> tuple[str, ...]:
+    return "s3://", store.prefix, door.endpoint
+
+
+def test_an_import_goes_on_after_an_outage(service, door, store, large):
     """It fails with what S3 did, keeps what came, and another try fetches the rest."""
     with nginx(large.parent, bytes_per_second=6 * MIB) as source:
         body = {"name": "interrupted", "description": "", "url": source.url(f"/{large.name}")}
@@ -52,6 +56,7 @@ def test_an_import_goes_on_after_an_outage(service, door, large):
         door.is_shut = True
         failed = _until(lambda: (iso := service.get(path))["status"] == "failed" and iso)
         assert "does not answer" in failed["statusMessage"]
+        assert not any(secret in str(failed) for secret in _places(door, store))
         door.is_shut = False
         (certain,) = (each.size for each in service.behind.objects.stored())
         assert service.client().post(path, params={"operation": "retry"}).status_code == 200
@@ -73,12 +78,14 @@ def test_a_slow_import_sends_few_bytes_twice(service, door, large):
 
 
 def test_what_needs_s3_is_answered_503_and_all_else_goes_on(service, door, store, small):
-    """Bytes cannot be had for a while; lists, links and deleting can."""
+    """Bytes cannot be had for a while; lists, links and deleting can. Where S3 is, callers are not told."""
     iso = service.add(small)
     path = f"{SEED}/isos/{iso['id']}"
     door.is_shut = True
     refused = service.client().get(f"{path}/content")
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (503, 5002)
+    assert refused.json()["errors"][0]["message"].startswith("The store of images does not answer")
+    assert not any(secret in refused.text for secret in _places(door, store))
     assert [each["id"] for each in service.get(f"{SEED}/isos")] == [iso["id"]]
     assert service.client().delete(path).status_code == 200
     assert service.get(f"{SEED}/isos") == []

@@ -66,7 +66,7 @@ def test_a_piece_that_somebody_changes_is_not_used(store, object_id):
         part.sync()
         key = f"{store.prefix}/incoming/{object_id}/{0:015}-{3 * MIB:015}"
         store.s3.put_object(Bucket=store.bucket, Key=key, Body=bytes(3 * MIB))
-        with pytest.raises(StorageError, match="does not have"):
+        with pytest.raises(StorageError, match="Send the image again"):
             part.publish()
     assert {kind for _, kind in store.left()} == {"part"}
 

@@ -48,7 +48,7 @@ class ArrivalRecord:
 
     def failed(self, tx: Transaction, error: IsobayError, size: int) -> None:
         """Say why it did not come. ``size`` bytes of it are kept for another try."""
-        self._change(tx, status="failed", status_message=error.message, size=size)
+        self._change(tx, status="failed", status_message=error.public, size=size)
 
     def move(self, tx: Transaction, object_id: str) -> None:
         """Note that its bytes come under another id from now on: somebody holds those under the old one."""

@@ -75,6 +75,8 @@ class Tending:
                     raise
                 except IsobayError as error:
                     # Nobody waits for the answer any more: the ISO itself says why.
+                    if error.public != error.message:
+                        logs.error("upload failed", upload=row.iso_id, reason=error.message)
                     with tools.catalog.writing() as tx:
                         record.failed(tx, error, 0)
                         tools.catalog.uploads.forget(tx, row.iso_id)
