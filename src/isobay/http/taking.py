@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from isobay.engines.receiving import Receiving
-from isobay.errors import StalledError
+from isobay.errors import IsobayError, StalledError
 from isobay.http.responses import Streams
 from isobay.http.threads import Threads
 from isobay.model import Upload
@@ -21,11 +21,15 @@ PIECE = 1 << 20
 
 
 class Taken(Struct, frozen=True):
-    """What a body goes into, and what is answered then. ``undo`` is called where it did not come to its end."""
+    """What a body goes into, and what is answered then.
+
+    ``undo`` is called where it did not come to its end, and ``refused`` with the error where that was an answer to it.
+    """
 
     receiving: Receiving
     then: Callable[[Upload], Reply]
     undo: Callable[[], object] = lambda: None
+    refused: Callable[[IsobayError], object] = lambda _error: None
 
 
 async def take(taken: Taken, receive: Any, stall_seconds: int, writers: Threads, places: Streams) -> Reply:
@@ -46,6 +50,9 @@ async def take(taken: Taken, receive: Any, stall_seconds: int, writers: Threads,
                 await writing
             upload = await writers.run(taken.receiving.end)
             is_whole = True
+    except IsobayError as error:
+        await writers.run(taken.refused, error)
+        raise
     finally:
         if writing is not None:
             await asyncio.wait([writing])

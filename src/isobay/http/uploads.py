@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
 from isobay.access import Visit
-from isobay.errors import InvalidFieldsError, MethodNotAllowedError, NotFoundError
+from isobay.errors import InvalidFieldsError, IsobayError, MethodNotAllowedError, NotFoundError
 from isobay.http import tus
-from isobay.http.endpoint import Call, Endpoints, Reply
+from isobay.http.endpoint import REFUSALS, Call, Endpoints, Reply
 from isobay.http.environments import ENVIRONMENT, environment_parameters
 from isobay.http.fields import read_query, read_values
 from isobay.http.paths import ROOT
@@ -63,7 +64,8 @@ def start_upload(call: Call) -> Reply:
     if has_body:
         tus.check_type(headers)
         tus.check_fits(headers, 0, length)
-    upload = _started(call, here, tus.wanted(headers), length)
+    upload = here.engine.start_upload(here.place, tus.wanted(headers), length)
+    _record(call, here, "iso.upload", upload.id, upload.name)
 
     def created(upload: Upload) -> Reply:
         location = f"{ROOT}/services/{'/'.join(_quoted(call))}/uploads/{upload.id}"
@@ -71,7 +73,9 @@ def start_upload(call: Call) -> Reply:
 
     if not has_body:
         return created(upload)
-    return Reply(taken=Taken(here.engine.receive_upload(here.place, upload.id, 0, proof), created))
+    with _undoing(here, upload):
+        receiving = here.engine.receive_upload(here.place, upload.id, 0, proof)
+    return Reply(taken=Taken(receiving, created, refused=_refusal(call, here, upload)))
 
 
 @endpoints.add(
@@ -110,7 +114,11 @@ def continue_upload(call: Call) -> Reply:
     if upload.status == "uploading" and upload.length >= 0:
         tus.check_fits(headers, min(offset, upload.offset), upload.length)
     receiving = here.engine.receive_upload(here.place, upload.id, offset, proof)
-    return Reply(taken=Taken(receiving, lambda upload: Reply(status=204, headers=tus.state(upload))))
+
+    def answered(upload: Upload) -> Reply:
+        return Reply(status=204, headers=tus.state(upload))
+
+    return Reply(taken=Taken(receiving, answered, refused=_refusal(call, here, upload)))
 
 
 @endpoints.add(
@@ -190,27 +198,47 @@ def put_upload(call: Call) -> Reply:
     if unknown := given.keys() - {"name", "description", "checksum"}:
         raise InvalidFieldsError(dict.fromkeys(sorted(unknown), "is no parameter here"))
     wanted = read_values({"filename": call.path["upload_id"], **given}, NewUpload)
-    upload = _started(call, here, wanted, UNKNOWN if chunked else int(headers["content-length"]))
-
-    def undo() -> None:
-        with suppress(NotFoundError):  # what is no ISO is gone already
-            here.engine.delete_upload(here.place, here.identity, upload.id)
+    length = UNKNOWN if chunked else int(headers["content-length"])
+    upload = here.engine.start_upload(here.place, wanted, length)
 
     def ready(upload: Upload) -> Reply:
+        _record(call, here, "iso.upload", upload.id, upload.name)
         return Reply({"data": here.engine.get_iso(here.place, upload.id)}, status=201)
 
-    return Reply(taken=Taken(here.engine.receive_upload(here.place, upload.id, 0), ready, undo))
+    with _undoing(here, upload):
+        receiving = here.engine.receive_upload(here.place, upload.id, 0)
+    return Reply(taken=Taken(receiving, ready, lambda: _undo(here, upload), _refusal(call, here, upload)))
 
 
-def _started(call: Call, here: Visit, wanted: NewUpload, length: int) -> Upload:
-    upload = here.engine.start_upload(here.place, wanted, length)
-    _record(call, here, "iso.upload", upload.id, upload.name)
-    return upload
+@contextmanager
+def _undoing(here: Visit, upload: Upload) -> Iterator[None]:
+    """Let nothing stay of a new upload that the store refuses: nobody was told its id, and its size counts."""
+    try:
+        yield
+    except BaseException:
+        _undo(here, upload)
+        raise
 
 
-def _record(call: Call, here: Visit, operation: str, upload_id: str, name: str) -> None:
+def _undo(here: Visit, upload: Upload) -> None:
+    with suppress(NotFoundError):  # what is no ISO is gone already
+        here.engine.delete_upload(here.place, here.identity, upload.id)
+
+
+def _refusal(call: Call, here: Visit, upload: Upload) -> Callable[[IsobayError], None]:
+    """What writes into the log that an upload was refused by its bytes."""
+
+    def refused(error: IsobayError) -> None:
+        if error.status in REFUSALS:
+            _record(call, here, "iso.upload", upload.id, "", str(error.code))
+
+    return refused
+
+
+def _record(call: Call, here: Visit, operation: str, upload_id: str, name: str, result: str = "SUCCESS") -> None:
+    environment_id = here.place.environment_id
     call.services.door.record(
-        here.identity, operation, environment_id=here.place.environment_id, object_id=upload_id, name=name
+        here.identity, operation, environment_id=environment_id, object_id=upload_id, name=name, result=result
     )
 
 

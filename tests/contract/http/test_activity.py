@@ -13,7 +13,7 @@ from isobay.clock import utc_now
 from isobay.http.application import ENDPOINTS
 from service import KEY, SEED, Service, environment, serving
 
-# They change nothing; or are parts of an upload, which is in the log when it begins.
+# They change nothing; or are parts of an upload, in the log when it begins and where it is refused.
 NOT_CHANGES = {"inspect_url", "test_connection", "continue_upload", "override_upload"}
 
 

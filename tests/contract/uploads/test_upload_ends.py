@@ -183,6 +183,38 @@ def test_changes_wait_until_an_upload_is_there(sender: Sender, small: bytes):
     assert sender.iso(upload)["name"] == "renamed"
 
 
+def test_nothing_stays_of_what_the_store_refuses_at_its_beginning(alone: Service, small: bytes):
+    """Neither a PUT nor the creation of an upload with bytes leaves an ISO that counts; nor an entry in the log."""
+    incoming = alone.behind.settings.objects_dir / "incoming"
+    incoming.rmdir()
+    incoming.write_bytes(b"")  # where a directory belongs: even root cannot make a file below it
+    put = Sender(alone).ask("PUT", f"{UPLOADS}/x.iso", content=small)
+    assert (put.status_code, put.json()["errors"][0]["code"]) == (507, 5001)
+    assert Sender(alone).begin(len(small), content=small).status_code == 507
+    assert alone.get(ISOS) == []
+    incoming.unlink()
+    incoming.mkdir()
+    assert Sender(alone).ask("PUT", f"{UPLOADS}/x.iso", content=small).status_code == 201
+
+
+def test_the_log_tells_how_an_upload_ended(sender: Sender, small: bytes):
+    """A PUT is one entry, of its end, and none where it broke off; an upload by tus is one, and one of its refusal."""
+    began = utc_now()
+    ready = sender.ask("PUT", f"{UPLOADS}/a.iso", content=small).json()["data"]["id"]
+    assert sender.ask("PUT", f"{UPLOADS}/b.iso", content=bytes(2 * MIB)).status_code == 400
+    with sender.sending(f"{UPLOADS}/cut.iso", 0, len(small), method="PUT") as connection:
+        connection.sendall(small[:MIB])
+        assert until(lambda: len(sender.service.get(ISOS)) > 1)
+    assert until(lambda: len(sender.service.get(ISOS)) == 1)
+    begun = sender.begun(2 * MIB)
+    assert sender.send(begun, 0, bytes(2 * MIB)).status_code == 400
+    log = sender.service.get("/v1/activity_log", operation="iso.upload", since=began)
+    upload_id = begun.rpartition("/")[2]
+    assert [entry["result"] for entry in log] == ["2101", "SUCCESS", "2101", "SUCCESS"]
+    assert [entry["objectId"] for entry in log[:2]] == [upload_id, upload_id]
+    assert (log[3]["objectId"], log[3]["objectName"], log[2]["objectName"]) == (ready, "a", "")
+
+
 def test_the_log_has_who_uploaded(sender: Sender, small: bytes):
     """The beginning and the stopping of an upload are changes."""
     upload = sender.begun(len(small), "logged")
