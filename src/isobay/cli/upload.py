@@ -16,7 +16,7 @@ from isobay.cli import terminal
 from isobay.cli.opening import check_source, source_error
 from isobay.cli.options import EnvironmentName, Json
 from isobay.cli.shelved import tell_shelved
-from isobay.errors import ChecksumError, IsobayError, SourceError
+from isobay.errors import ChecksumError, IsobayError, RateError, SourceError
 from isobay.settings import Settings
 
 if TYPE_CHECKING:  # libcurl is loaded when the command runs
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # libcurl is loaded when the command runs
 T = TypeVar("T")
 RETRIES = 12
 LONGEST_PAUSE_SECONDS = 30.0
+TURNS = 60  # waited for with one request, each as long as the service says
+LONGEST_TURN_SECONDS = 60
 LOOK_SECONDS = 0.5
 PIECE = 1 << 20
 
@@ -80,7 +82,8 @@ def upload(
             Sender(url, key, service, environment, settings.ca_file, settings.fetch_stall_seconds) as sender,
             terminal.progress(f"Sending {file.name}") as progress,
         ):
-            begun = sender.find(before[0], said["checksum"]) or sender.begin(before[0], said)
+            found = _in_turn(lambda: sender.find(before[0], said["checksum"]))
+            begun = found or _in_turn(lambda: sender.begin(before[0], said))
             iso = _Course(sender, source, progress).run(begun)
         if _state(source) != before:
             terminal.say(f"{file} changed while it was sent; what is there now is what it was at the beginning.")
@@ -106,7 +109,7 @@ class _Course:
         furthest, failures = upload.offset, 0
         while upload.offset < length:
             try:
-                self._sender.send(upload, self._source, lambda done: self._progress(done, length))
+                self._send(upload)
             except IsobayError as error:
                 failures = _pause(error, failures)
             upload = _patiently(lambda: self._sender.upload(upload_id))
@@ -120,13 +123,19 @@ class _Course:
                 return iso
             Event().wait(LOOK_SECONDS)  # the service died with the last byte, and its worker is to end it
 
+    def _send(self, upload: Upload) -> None:
+        def told(done: int) -> None:
+            self._progress(done, upload.length)
+
+        _in_turn(lambda: self._sender.send(upload, self._source, told))
+
 
 def _patiently(ask: Callable[[], T]) -> T:
     """What is asked for, though it may take some tries."""
     failures = 0
     while True:
         try:
-            return ask()
+            return _in_turn(ask)
         except IsobayError as error:
             failures = _pause(error, failures)
 
@@ -139,6 +148,19 @@ def _pause(error: IsobayError, failures: int) -> int:
     terminal.say(f"{error.message} Trying again in {seconds:g} seconds.")
     Event().wait(seconds)
     return failures + 1
+
+
+def _in_turn(ask: Callable[[], T]) -> T:
+    """What is asked for, as soon as the service's limit of requests lets it through: to wait for that is no failure."""
+    for _ in range(TURNS):
+        try:
+            return ask()
+        except RateError as error:
+            asked = error.context.get("seconds")
+            seconds = min(max(asked, 1), LONGEST_TURN_SECONDS) if isinstance(asked, int) else 1
+            terminal.say(f"{error.message} Going on in {seconds} seconds.")
+            Event().wait(seconds)
+    return ask()
 
 
 @contextmanager

@@ -106,7 +106,9 @@ def check_fits(headers: Headers, at: int, whole: int) -> None:
     size = headers.get("content-length", "")
     if _NUMBER.fullmatch(size) and at + int(size) > whole:
         raise TooLargeError(
-            f"The upload was begun for {whole} bytes, and {at} and {size} are more. Nothing was taken.", limit=whole
+            f"The upload was begun for {whole} bytes. {at} of them are here, and this request brings {size}, which "
+            "is more than is missing. Nothing of it was taken.",
+            limit=whole,
         )
 
 
@@ -163,6 +165,10 @@ def _decoded(encoded: str, name: str) -> bytes:
 
 def _number(headers: Headers, name: str) -> int:
     given = headers.get(name, "")
-    if not _NUMBER.fullmatch(given) or int(given) > MAX_SIZE:
-        raise InvalidFieldsError({name.title(): "must be a number of bytes, in digits"})
+    if not given:
+        raise InvalidFieldsError({name.title(): "is missing; send this header with a number of bytes"})
+    if not _NUMBER.fullmatch(given):
+        raise InvalidFieldsError({name.title(): "must be a number of bytes, in at most 19 digits"})
+    if int(given) > MAX_SIZE:
+        raise InvalidFieldsError({name.title(): f"is {given} bytes, and nothing larger than {MAX_SIZE} is counted"})
     return int(given)

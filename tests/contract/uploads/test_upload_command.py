@@ -12,7 +12,7 @@ import pytest
 from cutting import cutting
 from sender import UPLOADS, Sender, until
 
-from service import KEY, environment
+from service import KEY, environment, serving
 
 ISOS = UPLOADS.replace("uploads", "isos")
 MIB = 1 << 20
@@ -104,3 +104,15 @@ def test_refusals_are_told_in_the_service_s_words(sender: Sender, small_file: Pa
     ended, _, err = _run(address, small_file, key="wrong")
     assert (ended, "not known" in err) == (1, True)
     assert sender.service.get(ISOS) == []
+
+
+def test_a_limit_of_requests_is_waited_for(tmp_path: Path, small: bytes, small_file: Path):
+    """429 at any request, the first one too, ends no upload: the command goes on when its turn comes."""
+    with serving(tmp_path / "data", ISOBAY_REQUESTS_PER_MINUTE_ADDRESS="30") as service:
+        sender = Sender(service)
+        while service.client().get(ISOS).status_code != 429:
+            pass
+        code, out, err = _run(service.address, small_file)
+        assert code == 0, err
+        assert "Going on in " in err
+        assert sender.stored(out.split("\t")[0]) == small
