@@ -118,6 +118,16 @@ def read_drives(domain: Element) -> dict[int, Element]:
     return found
 
 
+def definition_of(running: Element) -> str:
+    """What defines a guest that runs, with the files of its firmware that libvirt chose for it."""
+    system = running.find("os")
+    wish = None if system is None else system.find("firmware")
+    if system is not None and wish is not None:
+        system.attrib.pop("firmware", None)
+        system.remove(wish)  # libvirt takes the files or the wish, not both
+    return tostring(running, encoding="unicode")
+
+
 def _disk(path: str, board: Board) -> Element:
     disk = Element("disk", type="file", device="disk")
     SubElement(disk, "driver", name="qemu", type="qcow2", discard="unmap")

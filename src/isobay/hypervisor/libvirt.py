@@ -14,7 +14,7 @@ import libvirt
 
 from isobay.errors import HypervisorError, NotFoundError, WrongStateError
 from isobay.hypervisor.connection import Connection, is_code
-from isobay.hypervisor.domain_xml import Means, domain_xml, drive_element, read_drives
+from isobay.hypervisor.domain_xml import Means, definition_of, domain_xml, drive_element, read_drives
 from isobay.hypervisor.drives import change_drive
 from isobay.hypervisor.host import choose_board, offers_kvm, read_account, read_host
 from isobay.hypervisor.interface import SLOTS, Change, Drive, Guest, Host, Screen, Seen
@@ -139,6 +139,9 @@ class LibvirtHypervisor:
         def work(opened: Any) -> None:
             domain = self._ours(opened, guest_id)
             if domain is not None:
+                if not domain.isPersistent():
+                    # libvirt deletes the variables of UEFI with a definition, and only then.
+                    opened.defineXML(definition_of(self._described_as(domain)))
                 with _unless(lambda: not domain.isActive()):
                     domain.destroy()
                 with _unless(lambda: self._ours(opened, guest_id) is None):

@@ -16,8 +16,8 @@ from isobay.hypervisor.media import Media
 _POWER: Mapping[int, Power] = {
     libvirt.VIR_DOMAIN_RUNNING: "Running",
     libvirt.VIR_DOMAIN_BLOCKED: "Running",
-    libvirt.VIR_DOMAIN_PAUSED: "Stopped",
-    libvirt.VIR_DOMAIN_PMSUSPENDED: "Stopped",
+    libvirt.VIR_DOMAIN_PAUSED: "Error",  # it does not work, and holds its memory
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "Error",
     libvirt.VIR_DOMAIN_SHUTDOWN: "Stopping",
     libvirt.VIR_DOMAIN_SHUTOFF: "Stopped",
 }

@@ -38,7 +38,7 @@ def test_what_virsh_changes_is_shown(real: Hypervisor, libvirt_server: Libvirt, 
     libvirt_server.virsh("start", domain)
     assert real.all()[guest.id].power == "Running"
     libvirt_server.virsh("suspend", domain)
-    assert real.all()[guest.id].power == "Stopped"
+    assert real.all()[guest.id].power == "Error"
     # Its firmware closes no tray that virsh opens now.
     libvirt_server.virsh("change-media", domain, "hdb", str(one), "--insert", "--live", "--config", "--force")
     assert real.all()[guest.id].drives[1] == Drive(1, one)
@@ -55,6 +55,18 @@ def test_what_virsh_changes_is_shown(real: Hypervisor, libvirt_server: Libvirt, 
     assert real.all() == {}
     real.remove(guest.id)
     assert not Path(guest.disk).exists()
+
+
+def test_a_guest_that_was_never_defined_leaves_no_firmware_variables(real: Hypervisor, libvirt_server: Libvirt):
+    """Those of UEFI are kept in a file of libvirt's, which goes with the guest."""
+    variables = libvirt_server.directory / "lib" / "qemu" / "nvram"
+    before = set(variables.glob("*"))
+    guest = new_guest(real, firmware="uefi", disk="")
+    real.run_once(guest)
+    assert len(set(variables.glob("*")) - before) == 1
+    real.remove(guest.id)
+    assert set(variables.glob("*")) == before
+    assert real.get(guest.id) is None
 
 
 @pytest.mark.parametrize("mark", ["", MARK, MARK.replace("{installation}", "other")], ids=["none", "copied", "other"])

@@ -25,6 +25,8 @@ GONE = (
     "had."
 )
 
+PAUSED = "Its guest is paused or has crashed on its host. Start the instance to let it go on, or stop it by force."
+
 
 def shown(kept: KeptInstance, place: Place, zones: Mapping[str, Zone], seen: Seen | None, away: str = "") -> Instance:
     """One instance. ``seen`` is its guest, None where there is none; ``away`` says why its host does not answer."""
@@ -72,7 +74,9 @@ def _state(kept: KeptInstance, seen: Seen | None, away: str) -> tuple[InstanceSt
         return "Error", away
     if kept.record.problem:
         return "Error", kept.record.problem
-    return (seen.power, "") if seen else ("Error", GONE)
+    if seen is None:
+        return "Error", GONE
+    return seen.power, PAUSED if seen.power == "Error" else ""
 
 
 def _isos(kept: KeptInstance, place: Place, seen: Seen | None) -> list[AttachedIso]:
