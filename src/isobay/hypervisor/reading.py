@@ -24,9 +24,6 @@ _POWER: Mapping[int, Power] = {
 _PAUSED_BY_ITSELF: Mapping[int, Power] = {
     libvirt.VIR_DOMAIN_PAUSED_STARTING_UP: "Starting",
     libvirt.VIR_DOMAIN_PAUSED_SHUTTING_DOWN: "Stopping",
-    libvirt.VIR_DOMAIN_PAUSED_IOERROR: "Error",
-    libvirt.VIR_DOMAIN_PAUSED_WATCHDOG: "Error",
-    libvirt.VIR_DOMAIN_PAUSED_CRASHED: "Error",
 }
 
 

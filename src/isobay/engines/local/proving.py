@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from threading import Event
-from time import monotonic
 from typing import Literal
 
 from isobay.catalog import Catalog, Place, Transaction
@@ -18,7 +17,6 @@ from isobay.telemetry import logs
 
 PROVE = "iso.prove"
 LOOK_SECONDS = 5.0
-STOP_SECONDS = 0.5  # after which it is seen that this is to end
 MOST_LOOKED_AT = 200
 Wish = Literal["auto", "on", "off"]
 
@@ -40,9 +38,7 @@ class Proving:
                 self.tend()
             except IsobayError as error:
                 logs.error("boot proofs cannot be begun", reason=error.message)
-            due = monotonic() + LOOK_SECONDS
-            while monotonic() < due and not stop.wait(STOP_SECONDS):
-                pass
+            stop.wait(LOOK_SECONDS)
 
     def tend(self) -> None:
         """Look once."""
