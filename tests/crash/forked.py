@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from series import PATIENCE_SECONDS, lives, until
-
 from isobay.app import build
 from isobay.settings import Settings
+from processes import PATIENCE_SECONDS, lives, until
 from service import KEY, Service, environment
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import random
 import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
-from time import monotonic
-from typing import Any, Self
+from typing import Self
 
 from isobay.app import Isobay
 from isobay.model import Iso, Listing, Task
+from processes import PATIENCE_SECONDS, until
 from service import SEED, Service, environment
 from sources import Nginx
 
@@ -27,43 +25,7 @@ MIB = 1 << 20
 IMAGE_BYTES = 48 * MIB
 BYTES_PER_SECOND = 16 * MIB  # for each import: slow enough that a kill may come anywhere in its life
 TWICE_BYTES = 16 * MIB
-PATIENCE_SECONDS = 90
-LOOK_SECONDS = 0.002
 LOCAL = {"ISOBAY_ALLOWED_NETWORKS": "127.0.0.0/8", "ISOBAY_FETCH_RETRY_SECONDS": "0"}
-
-
-def until(holds: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> bool:
-    """Wait until something holds that no process tells by itself; False where it does not in time."""
-    deadline = monotonic() + seconds
-    while not holds():
-        if monotonic() > deadline:
-            return False
-        Event().wait(LOOK_SECONDS)
-    return True
-
-
-def works(data_dir: Path) -> bool:
-    """Whether a worker has the turn of a data directory."""
-    with (data_dir / "worker.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def children(pid: int) -> list[int]:
-    """The ids of the processes that this one started."""
-    # Linux keeps them by the thread that started them.
-    return [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
-
-
-def lives(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @dataclass(frozen=True)

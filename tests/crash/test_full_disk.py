@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from series import LOCAL, MIB, until
+from series import LOCAL, MIB
 
 from hostile_source import Page, hostile
 from images import image
+from processes import until
 from service import SEED, Service, serving
 from sources import nginx
 

@@ -10,18 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from series import (
-    BYTES_PER_SECOND,
-    LOCAL,
-    Series,
-    Workers,
-    check_nothing_left,
-    children,
-    lives,
-    until,
-    works,
-)
+from series import BYTES_PER_SECOND, LOCAL, Series, Workers, check_nothing_left
 
+from processes import children, lives, until, works
 from servers import leave_out
 from service import serving
 from sources import nginx

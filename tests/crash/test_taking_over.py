@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from series import LOCAL, MIB, Series, Workers, check_nothing_left, look, until
+from series import LOCAL, MIB, Series, Workers, check_nothing_left, look
 
+from processes import until
 from servers import Postgresql
 from service import serving
 from sources import nginx

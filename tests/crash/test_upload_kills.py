@@ -10,9 +10,10 @@ from threading import Timer
 
 import httpx
 from forked import Services
-from series import CHANCE, MIB, PATIENCE_SECONDS, Workers, check_nothing_left, digest, until
+from series import CHANCE, MIB, Workers, check_nothing_left, digest
 
 from images import image
+from processes import PATIENCE_SECONDS, until
 from service import KEY, SEED, Service
 
 KILLS = 100

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
-from time import monotonic
 
 import pytest
 
 import service
-
-PATIENCE_SECONDS = 30
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds that no process tells by itself."""
-    deadline = monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert monotonic() < deadline
-        Event().wait(0.02)
-
-
-def works(data_dir: Path) -> bool:
-    """Whether a worker has the turn of a data directory."""
-    with (data_dir / "worker.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def children(pid: int) -> list[int]:
-    """The ids of the processes that any thread of this one started."""
-    told = (each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children"))
-    return [int(child) for each in told for child in each.split()]
+from processes import PATIENCE_SECONDS, children, until, works
 
 
 @contextmanager
@@ -73,29 +45,29 @@ def service_data(tmp_path: Path) -> Path:
 def test_the_service_takes_its_worker_with_it(tmp_path, number, workers):
     """However the service ends, and with however many processes, its worker does not outlive it."""
     with service.serving(tmp_path, "--workers", workers) as served:
-        until(lambda: works(tmp_path))
+        assert until(lambda: works(tmp_path))
         served.process.send_signal(number)
         served.process.wait(PATIENCE_SECONDS)
         if number == signal.SIGKILL:
-            until(lambda: not works(tmp_path))
+            assert until(lambda: not works(tmp_path))
         assert not works(tmp_path)
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path):
     """When the worker beside the service is killed another one takes its place, and the service answers on."""
     with service.serving(tmp_path) as served:
-        until(lambda: works(tmp_path))
+        assert until(lambda: works(tmp_path))
         (first,) = children(served.process.pid)
         os.kill(first, signal.SIGKILL)
-        until(lambda: children(served.process.pid) not in ([first], []))
-        until(lambda: works(tmp_path))
+        assert until(lambda: children(served.process.pid) not in ([first], []))
+        assert until(lambda: works(tmp_path))
         assert served.client().get("/healthz").status_code == 200
 
 
 def test_a_service_may_leave_tasks_to_others(tmp_path):
     """With no tasks at once the service starts no worker, and one alone does the work."""
     with service.serving(tmp_path, ISOBAY_TASKS_AT_ONCE="0") as served, worker(tmp_path):
-        until(lambda: works(tmp_path))
+        assert until(lambda: works(tmp_path))
         assert children(served.process.pid) == []
 
 
@@ -109,7 +81,7 @@ def test_a_worker_without_a_number_is_refused(service_data):
 def test_a_second_worker_stands_by(service_data):
     """A worker waits while another has the turn, can be ended then, and takes over when the other ends."""
     with worker(service_data) as first:
-        until(lambda: works(service_data))
+        assert until(lambda: works(service_data))
         with worker(service_data) as idle, worker(service_data) as second:
             for waiting in (idle, second):
                 assert "standing by" in waiting.stderr.readline()
@@ -117,7 +89,7 @@ def test_a_second_worker_stands_by(service_data):
             assert idle.wait(PATIENCE_SECONDS) == 0
             first.send_signal(signal.SIGTERM)
             assert first.wait(PATIENCE_SECONDS) == 0
-            until(lambda: works(service_data))
+            assert until(lambda: works(service_data))
             assert second.poll() is None
 
 
@@ -125,7 +97,7 @@ def test_a_second_worker_stands_by(service_data):
 def test_a_worker_ends_with_its_input_if_told_so(service_data, arguments, ends):
     """A worker whose standard input ends goes on, unless it was started to end then."""
     with worker(service_data, *arguments) as process:
-        until(lambda: works(service_data))
+        assert until(lambda: works(service_data))
         process.stdin.close()
         if not ends:
             assert process.poll() is None
