@@ -7,10 +7,11 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from series import CHANCE, Workers, until, works
+from series import CHANCE, Workers
 
 from hypervisors import Libvirt
 from images import image
+from processes import until, works
 from service import SEED, Service, serving
 
 KILLS = 50
