@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from isobay.cli import terminal
 from isobay.cli.choosing import the_instance
-from isobay.cli.contents import save
 from isobay.cli.instance_following import InstanceId
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
+from isobay.cli.pictures import PictureFile, save_picture
 
 
 def screenshot(
     instance_id: InstanceId,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="The file; without it ID.png, here.", show_default=False, readable=False),
-    ] = None,
+    output: PictureFile = None,
     environment: EnvironmentName = "test_area",
     service: ServiceCode = "",
     as_json: Json = False,
@@ -31,16 +22,10 @@ def screenshot(
     with visiting(data_dir, environment, service) as (_, visit):
         instance = the_instance(visit, instance_id)
         screen = visit.engine.instances.screen(visit.place, instance.id)
-    if output is None and not as_json and not terminal.is_terminal():
-        sys.stdout.flush()
-        sys.stdout.buffer.write(screen.png)
-        sys.stdout.buffer.flush()
-        return
-    path = output or Path(f"{instance.id}.png")
-    save([screen.png], len(screen.png), path)
+    path = save_picture(screen.png, instance.id, output, as_json=as_json)
     if as_json:
         terminal.json({"path": str(path), "width": screen.width, "height": screen.height})
-    else:
+    elif path:
         terminal.say(f"{path}: {screen.width} × {screen.height} pixels")
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated
-
 import typer
 from msgspec import UNSET
 
 from isobay.cli import terminal
 from isobay.cli.choosing import the_iso
 from isobay.cli.completing import IsoId
-from isobay.cli.contents import save
 from isobay.cli.following import follow, tell_left
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode
+from isobay.cli.pictures import PictureFile, save_picture
 from isobay.cli.recording import record
 from isobay.model import BootProof, Iso
 
@@ -64,10 +60,7 @@ def _tell(iso: Iso) -> None:
 
 def picture(
     iso_id: IsoId,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="The file; without it ID.png, here.", show_default=False, readable=False),
-    ] = None,
+    output: PictureFile = None,
     environment: EnvironmentName = "test_area",
     service: ServiceCode = "",
     as_json: Json = False,
@@ -77,14 +70,8 @@ def picture(
     with visiting(data_dir, environment, service) as (_, visit):
         iso = the_iso(visit, iso_id)
         png = visit.engine.iso_picture(visit.place, iso.id)
-    if output is None and not as_json and not terminal.is_terminal():
-        sys.stdout.flush()
-        sys.stdout.buffer.write(png)
-        sys.stdout.buffer.flush()
-        return
-    path = output or Path(f"{iso.id}.png")
-    save([png], len(png), path)
+    path = save_picture(png, iso.id, output, as_json=as_json)
     if as_json:
         terminal.json({"path": str(path), "bytes": len(png)})
-    else:
+    elif path:
         terminal.say(f"{path}: {len(png)} bytes")
