@@ -6,9 +6,7 @@ the time of the last sign of life is also what tells one claim from another.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from isobay.catalog.tables import isos, object_checks, was_whole
 
@@ -50,27 +48,15 @@ class Checks:
 
     def due(self, tx: Connection, before: str, dead: str, limit: int) -> list[str]:
         """Objects of ISOs that are ready, not checked since ``before`` nor claimed since ``dead``, oldest first."""
-        since = func.coalesce(object_checks.c.checked, isos.c.created)
-        statement = (
-            select(isos.c.object_id)
-            .outerjoin(object_checks, object_checks.c.object_id == isos.c.object_id)
-            .where(isos.c.ready, since < before)
-            .where(or_(object_checks.c.claimed.is_(None), object_checks.c.claimed < dead))
-            .group_by(isos.c.object_id)
-            .order_by(func.min(since), isos.c.object_id)
-        )
-        return list(tx.execute(statement.limit(limit)).scalars())
+        is_ready = select(isos.c.seq).where(isos.c.object_id == object_checks.c.object_id, isos.c.ready).exists()
+        statement = select(object_checks.c.object_id).where(*_is_due(before, dead), is_ready)
+        ordered = statement.order_by(object_checks.c.checked, object_checks.c.object_id)
+        return list(tx.execute(ordered.limit(limit)).scalars())
 
     def claim(self, tx: Connection, object_id: str, now: str, before: str, dead: str) -> bool:
-        """Claim an object that is due; False where somebody else has it, or had it meanwhile."""
-        row = tx.execute(select(object_checks).where(object_checks.c.object_id == object_id)).first()
-        if row is None:
-            tx.execute(insert(object_checks).values(object_id=object_id, checked="", claimed=now))
-            return True
-        if row.checked >= before or row.claimed >= dead:
-            return False
-        tx.execute(update(object_checks).where(object_checks.c.object_id == object_id).values(claimed=now))
-        return True
+        """Claim an object that is due; False where somebody else has it, or had it meanwhile, or it is gone."""
+        statement = update(object_checks).where(object_checks.c.object_id == object_id, *_is_due(before, dead))
+        return tx.execute(statement.values(claimed=now)).rowcount > 0
 
     def renew(self, tx: Connection, object_id: str, claimed: str, now: str) -> bool:
         """Give a sign of life; False where the claim is another's by now."""
@@ -80,15 +66,22 @@ class Checks:
         """Note that the object was checked, and give the claim back; False where it is another's by now."""
         return self._write(tx, object_id, claimed, {"claimed": "", "checked": now})
 
-    def gone(self, tx: Connection, limit: int) -> list[str]:
-        """Objects that were checked and that no ISO names any more."""
-        named = select(isos.c.seq).where(isos.c.object_id == object_checks.c.object_id).exists()
-        return list(tx.execute(select(object_checks.c.object_id).where(~named).limit(limit)).scalars())
-
-    def forget(self, tx: Connection, object_ids: Collection[str]) -> None:
-        """Let go of what is known of objects."""
-        tx.execute(delete(object_checks).where(object_checks.c.object_id.in_(object_ids)))
-
     def _write(self, tx: Connection, object_id: str, claimed: str, values: dict[str, str]) -> bool:
         ours = (object_checks.c.object_id == object_id, object_checks.c.claimed == claimed)
         return tx.execute(update(object_checks).where(*ours).values(values)).rowcount > 0
+
+
+def begin_checks(tx: Connection, object_id: str, checked: str) -> None:
+    """Have an object checked from now on that an ISO became ready with; it was hashed when it came."""
+    if tx.execute(select(object_checks.c.object_id).where(object_checks.c.object_id == object_id)).first() is None:
+        tx.execute(insert(object_checks).values(object_id=object_id, checked=checked, claimed=""))
+
+
+def end_checks(tx: Connection, object_id: str) -> None:
+    """Forget an object, unless an ISO names it."""
+    is_named = select(isos.c.seq).where(isos.c.object_id == object_id).exists()
+    tx.execute(delete(object_checks).where(object_checks.c.object_id == object_id, ~is_named))
+
+
+def _is_due(before: str, dead: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return object_checks.c.checked < before, object_checks.c.claimed < dead

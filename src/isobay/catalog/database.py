@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from isobay.errors import SettingsError, UnavailableError
 
-HEAD = "0007"
+HEAD = "0008"
 BUSY_SECONDS = 15
 POOL_SIZE = 8
 WRITE_LOCK = 0x150BA7  # an arbitrary number that only isobay takes, for PostgreSQL's advisory locks

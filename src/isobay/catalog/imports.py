@@ -9,14 +9,13 @@ from isobay.catalog.tables import imports
 
 
 class Import(Struct, frozen=True):
-    """An ISO that comes from a URL, and the newest task that fetches it.
+    """What an ISO that comes from a URL was asked for with.
 
     ``request`` is sealed and ``version`` is JSON that tells which file the server began to give; only
     who wrote them can read them.
     """
 
     iso_id: str
-    task_id: str
     request: str
     version: str = ""
 
@@ -26,20 +25,14 @@ class Imports:
 
     def add(self, tx: Connection, new: Import) -> None:
         """Keep what was asked for. It goes with its ISO."""
-        tx.execute(
-            insert(imports).values(iso_id=new.iso_id, task_id=new.task_id, request=new.request, version=new.version)
-        )
+        tx.execute(insert(imports).values(iso_id=new.iso_id, request=new.request, version=new.version))
 
     def get(self, tx: Connection, iso_id: str) -> Import | None:
         """The import that this ISO comes from."""
-        columns = (imports.c.iso_id, imports.c.task_id, imports.c.request, imports.c.version)
+        columns = (imports.c.iso_id, imports.c.request, imports.c.version)
         row = tx.execute(select(*columns).where(imports.c.iso_id == iso_id)).first()
         return Import(*row) if row else None
 
     def set_version(self, tx: Connection, iso_id: str, version: str) -> None:
         """Note which file the server gives."""
         tx.execute(update(imports).where(imports.c.iso_id == iso_id).values(version=version))
-
-    def set_task(self, tx: Connection, iso_id: str, task_id: str) -> None:
-        """Note that another task fetches it from now on."""
-        tx.execute(update(imports).where(imports.c.iso_id == iso_id).values(task_id=task_id))

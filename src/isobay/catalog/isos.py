@@ -9,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
 
 from isobay.catalog import queries
+from isobay.catalog.checks import begin_checks, end_checks
 from isobay.catalog.connections import new_revision
 from isobay.catalog.places import Place
 from isobay.catalog.remembered import Remembered
@@ -60,6 +61,8 @@ class Isos:
         scope = _scope(iso, place)
         values = {**_columns(iso), "scope_id": scope, "environment_id": place.environment_id, "object_id": object_id}
         tx.execute(insert(isos).values(values))
+        if iso.ready:
+            begin_checks(tx, object_id, iso.updated)
         _moved(tx, scope)
 
     def replace(
@@ -71,22 +74,28 @@ class Isos:
 
         Raises NotFoundError when the ISO was deleted meanwhile.
         """
-        before = tx.execute(select(isos.c.scope_id).where(isos.c.id == iso.id)).scalar()
-        if before is None:
+        row = tx.execute(select(isos.c.scope_id, isos.c.object_id).where(isos.c.id == iso.id)).first()
+        if row is None:
             raise NotFoundError.of("isos", iso.id)
+        before = row.scope_id
         scope = _scope(iso, place, shared_scope or before)
         values = {**_columns(iso), "scope_id": scope}
         if object_id:
             values["object_id"] = object_id
         tx.execute(update(isos).where(isos.c.id == iso.id).values(values))
+        if object_id and iso.ready:
+            begin_checks(tx, object_id, iso.updated)
+        if object_id:
+            end_checks(tx, row.object_id)
         _moved(tx, before, scope)
         if before not in (scope, place.private_scope, place.public_scope):
             forget_if_empty(tx, before)
 
     def delete(self, tx: Connection, iso_id: str) -> None:
         """Take an ISO off the shelf."""
-        row = tx.execute(select(isos.c.scope_id, isos.c.visibility).where(isos.c.id == iso_id)).one()
+        row = tx.execute(select(isos.c.scope_id, isos.c.visibility, isos.c.object_id).where(isos.c.id == iso_id)).one()
         tx.execute(delete(isos).where(isos.c.id == iso_id))
+        end_checks(tx, row.object_id)
         _moved(tx, row.scope_id)
         if row.visibility == "shared":
             forget_if_empty(tx, row.scope_id)
@@ -121,7 +130,10 @@ class Isos:
         if kept is None:
             return []
         tx.execute(update(isos).where(*equal, ~_is_used(isos.c.id)).values(object_id=kept))
-        return [each for each in objects if not self.needs(tx, each)]
+        left = [each for each in objects if not self.needs(tx, each)]
+        for each in left:
+            end_checks(tx, each)
+        return left
 
     def doubles(self, tx: Connection, limit: int, *, within: bool = False) -> list[str]:
         """The ids of ISOs that are ready and have bytes of their own, though an older one has equal bytes.

@@ -181,10 +181,8 @@ imports = Table(
     "imports",
     metadata,
     Column("iso_id", ForeignKey("isos.id", ondelete="CASCADE"), primary_key=True),
-    Column("task_id", Id, nullable=False),
     Column("request", Text, nullable=False),
     Column("version", Text, nullable=False),
-    Index("ix_imports_task_id", "task_id"),
 )
 
 activities = Table(
@@ -273,12 +271,13 @@ boot_proofs = Table(
     Index("ix_boot_proofs_task_id", "task_id"),
 )
 
-# When an object was last read and compared with its hash, and the last sign of life of who reads it now. A row is
-# there from the first reading on; until then an object counts as checked when its ISO was made: it was hashed then.
+# When an object was last compared with its hash, first of all when it came, and the last sign of life of who reads it
+# now. A row is there from when an ISO is ready with the object, as long as one names it.
 object_checks = Table(
     "object_checks",
     metadata,
     Column("object_id", Id, primary_key=True),
     Column("checked", Binary, nullable=False),
     Column("claimed", Binary, nullable=False),
+    Index("ix_object_checks_checked", "checked", "object_id"),
 )

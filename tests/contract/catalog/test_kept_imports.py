@@ -10,19 +10,18 @@ from isobay.errors import NotFoundError
 
 
 def test_an_import_is_kept_with_its_iso(shelf):
-    """It is found by its ISO, can be given another task and version, and goes with the ISO."""
+    """It is found by its ISO, can be given another version, and goes with the ISO."""
     catalog = shelf.catalog
     iso, other = shelf.add(), shelf.add()
     with catalog.writing() as tx:
-        catalog.imports.add(tx, Import(iso.id, "task-1", "sealed"))
-        catalog.imports.add(tx, Import(other.id, "task-2", "sealed too", "{}"))
+        catalog.imports.add(tx, Import(iso.id, "sealed"))
+        catalog.imports.add(tx, Import(other.id, "sealed too", "{}"))
         catalog.imports.set_version(tx, iso.id, '{"etag": "x"}')
-        catalog.imports.set_task(tx, iso.id, "task-3")
-        assert catalog.imports.get(tx, iso.id) == Import(iso.id, "task-3", "sealed", '{"etag": "x"}')
+        assert catalog.imports.get(tx, iso.id) == Import(iso.id, "sealed", '{"etag": "x"}')
     shelf.delete(iso.id)
     with catalog.reading() as tx:
         assert catalog.imports.get(tx, iso.id) is None
-        assert catalog.imports.get(tx, other.id) == Import(other.id, "task-2", "sealed too", "{}")
+        assert catalog.imports.get(tx, other.id) == Import(other.id, "sealed too", "{}")
 
 
 def test_an_iso_is_found_wherever_it_is(shelf):

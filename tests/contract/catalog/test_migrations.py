@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import MetaData, Table, create_engine, insert, inspect, text
 
 from isobay.catalog import open_catalog
 from isobay.catalog.database import HEAD, Database
@@ -89,12 +89,9 @@ def test_processes_that_start_together_migrate_once(empty_database_url, raw):
 
 def test_the_first_tables_are_upgraded_with_their_rows(empty_database_url, raw):
     """A database of the first version opens, and its tasks are as they were, with what they had not yet empty."""
-    config = Config()
-    config.set_main_option("script_location", "isobay.catalog:migrations")
     values = "'old', 'iso.delete', 'PENDING', '', '2026', '', 0.5, 'Half.', 5, 10, 'null', '[]'"
     with raw(empty_database_url).begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        _upgrade(connection, "0001")
         connection.execute(text(f"INSERT INTO tasks VALUES ({values})"))  # noqa: S608 -- text of this test
 
     catalog = open_catalog(empty_database_url)
@@ -104,6 +101,32 @@ def test_the_first_tables_are_upgraded_with_their_rows(empty_database_url, raw):
 
     assert (task.kind, task.message, task.bytes_total, task.progress) == ("iso.delete", "Half.", 10, 0.5)
     assert (task.subject, task.attempt, task.cancelled, task.bytes_per_second) == ("", 1, False, 0)
+
+
+def test_what_was_never_checked_is_due_after_the_upgrade_as_before(empty_database_url, raw):
+    """Each object of an ISO that is ready counts from when that was made; what no ISO names is forgotten."""
+    with raw(empty_database_url).begin() as connection:
+        _upgrade(connection, "0007")
+        _put(connection, "scopes", id=1)
+        _put(connection, "connections", id="c", scope_id=1)
+        _put(connection, "environments", id="e", connection_id="c", scope_id=1)
+        of_all = {"scope_id": 1, "environment_id": "e"}
+        for seq, object_id, created, ready in (
+            (1, "checked", "2020", True),
+            (2, "never", "2023", True),
+            (3, "never", "2022", True),
+            (4, "arriving", "2020", False),
+        ):
+            _put(connection, "isos", seq=seq, id=str(seq), object_id=object_id, created=created, ready=ready, **of_all)
+        _put(connection, "object_checks", object_id="checked", checked="2021")
+        _put(connection, "object_checks", object_id="gone", checked="2020")
+
+    catalog = open_catalog(empty_database_url)
+    with catalog.writing() as tx:
+        assert catalog.checks.due(tx, "2024", "2024", 10) == ["checked", "never"]
+        assert catalog.checks.due(tx, "2022", "2024", 10) == ["checked"]
+        assert not catalog.checks.claim(tx, "gone", "2024", "2024", "2024")
+    catalog.close()
 
 
 def test_tables_of_a_later_version_are_refused(database_url, raw):
@@ -185,3 +208,17 @@ def test_tables_that_went_away_are_told(database_url, raw):
 
     assert not database.answers()
     database.close()
+
+
+def _upgrade(connection, version):
+    config = Config()
+    config.set_main_option("script_location", "isobay.catalog:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
+
+
+def _put(connection, name, **values):
+    """Put a row into a table as it is now, with something in every column."""
+    table = Table(name, MetaData(), autoload_with=connection)
+    something = {each.name: each.type.python_type() for each in table.columns if not each.nullable}
+    connection.execute(insert(table).values({**something, **values}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from sqlalchemy import event, text
 
 OLD, MIDDLE, LATE, NOW = (f"2026-01-{day:02}T00:00:00.000000Z" for day in (1, 2, 3, 4))
 LIMIT = 10
@@ -24,10 +25,12 @@ def _due(shelf, before=LATE, dead=OLD) -> list[str]:
 
 
 def test_what_was_not_checked_for_long_is_due_the_oldest_first(shelf):
-    """An image that was never checked counts from when its ISO was made; one that is not ready is not due."""
-    middle, old = shelf.add(ready=True, created=MIDDLE), shelf.add(ready=True, created=OLD)
-    shelf.add(ready=True, created=LATE)
-    shelf.add(ready=False, created=OLD)
+    """An image that was never checked counts from when it was ready; one that is not ready is not due."""
+    middle, old = shelf.add(ready=True, updated=MIDDLE), shelf.add(updated=OLD)
+    shelf.add(ready=True, updated=LATE)
+    shelf.add(ready=False, updated=OLD)
+    assert _due(shelf) == [_object(middle)]
+    _put(shelf, old, ready=True, object_id=_object(old))
     assert _due(shelf) == [_object(old), _object(middle)]
     with shelf.catalog.writing() as tx:
         assert shelf.catalog.checks.claim(tx, _object(old), NOW, LATE, OLD)
@@ -37,15 +40,21 @@ def test_what_was_not_checked_for_long_is_due_the_oldest_first(shelf):
 
 
 def test_an_object_of_several_isos_is_due_once(shelf):
-    """It is as old as the oldest of them."""
-    first, second = shelf.add(ready=True, created=OLD), shelf.add(ready=True, created=NOW)
-    _put(shelf, second, object_id=_object(first))
+    """Also when the last of them came later, and as long as there is one; what they had before is forgotten."""
+    first, second = shelf.add(ready=True, updated=OLD), shelf.add(ready=True, updated=OLD)
+    _put(shelf, second, object_id=_object(first), updated=NOW)
+    with shelf.catalog.writing() as tx:
+        assert not shelf.catalog.checks.claim(tx, _object(second), NOW, NOW, NOW)
     assert _due(shelf) == [_object(first)]
+    shelf.delete(first.id)
+    assert _due(shelf) == [_object(first)]
+    shelf.delete(second.id)
+    assert _due(shelf) == []
 
 
 def test_one_at_a_time_verifies_an_object(shelf):
     """Who claimed it is alone until it is done, or gave no sign of life for long; then its claim counts no more."""
-    iso = shelf.add(ready=True, created=OLD)
+    iso = shelf.add(ready=True, updated=OLD)
     name, checks = _object(iso), shelf.catalog.checks
     with shelf.catalog.writing() as tx:
         assert checks.claim(tx, name, MIDDLE, LATE, OLD)
@@ -104,17 +113,38 @@ def test_equal_objects_may_be_those_of_one_environment(shelf):
         assert equal(tx, "ab", 5, shelf.place("beside").environment_id) == [_object(beside)]
 
 
-def test_what_is_gone_is_forgotten(shelf):
-    """A check is known as long as an ISO names the object, whatever became of it."""
-    kept, deleted = shelf.add(ready=True), shelf.add(ready=True)
+def test_a_check_is_known_as_long_as_an_iso_names_the_object(shelf):
+    """Whatever became of the ISO; when it is deleted, or equal ones have one object, the others are forgotten."""
+    kept, deleted, double, other = (
+        shelf.add(ready=True, updated=OLD, size=5, checksums={"sha256": sha256}) for sha256 in ("ab", "cd", "ef", "ef")
+    )
     checks = shelf.catalog.checks
     with shelf.catalog.writing() as tx:
-        for iso in (kept, deleted):
+        for iso in (kept, deleted, double, other):
             assert checks.claim(tx, _object(iso), NOW, NOW, NOW)
             assert checks.end(tx, _object(iso), NOW, NOW)
     _put(shelf, kept, ready=False)
+    _put(shelf, kept, ready=True, object_id=_object(kept))
     shelf.delete(deleted.id)
     with shelf.catalog.writing() as tx:
-        assert checks.gone(tx, LIMIT) == [_object(deleted)]
-        checks.forget(tx, checks.gone(tx, LIMIT))
-        assert checks.gone(tx, LIMIT) == []
+        assert shelf.catalog.isos.share(tx, other.id, lambda _object_id, _size: True) == [_object(double)]
+        known = [iso for iso in (kept, deleted, double, other) if checks.claim(tx, _object(iso), NOW, "2027", NOW)]
+    assert known == [kept, other]
+
+
+def test_what_is_due_is_found_by_an_index(shelf, backend):
+    """In its order, without a look at those that are not due: the table is neither read through nor sorted."""
+    shelf.add_all([shelf.iso(ready=True, updated=OLD) for _ in range(50)])
+    asked = []
+    with shelf.catalog.reading() as tx:
+        if backend == "postgresql":
+            for step in ("ANALYZE", "SET enable_seqscan = off", "SET enable_bitmapscan = off", "SET enable_sort = off"):
+                tx.execute(text(step))
+        event.listen(tx, "before_cursor_execute", lambda _c, _cur, sql, values, *_: asked.append((sql, values)))
+        assert len(shelf.catalog.checks.due(tx, LATE, OLD, LIMIT)) == LIMIT
+        ((sql, values),) = asked
+        explain = "EXPLAIN QUERY PLAN " if backend == "sqlite" else "EXPLAIN "
+        plan = "\n".join(str(row[-1]) for row in tx.exec_driver_sql(explain + sql, values))
+    found = "ix_object_checks_checked (checked<?)" if backend == "sqlite" else "Index Cond: (checked <"
+    assert found in plan, plan
+    assert not any(step in plan for step in ("TEMP B-TREE", "SCAN isos", "Sort", "Seq Scan", "Hash")), plan

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from stocked import OLD, Stock, flip
+from stocked import Stock, flip
 
 from hostile_source import Page, hostile
 from service import SEED, Service, environment, serving
@@ -143,7 +143,7 @@ def test_a_running_worker_finds_what_is_damaged(tmp_path, image_file, other_imag
         damaged, sound = service.add(image_file), service.add(other_image)
         stock = Stock(service.behind, image_file)
         for iso in (damaged, sound):
-            stock.change(iso["id"], created=OLD)
+            stock.age(iso["id"])
         flip(stock.path(damaged["id"]))
         command = [sys.executable, "-m", "isobay", "worker", "--with-parent"]
         data_dir = str(service.behind.settings.data_dir)

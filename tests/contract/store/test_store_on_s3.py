@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from stocked import OLD, Stock
+from stocked import Stock
 
 from isobay.access import OPERATOR
 from isobay.app import build
@@ -101,7 +101,7 @@ def test_an_image_in_s3_that_changed_is_found_by_a_worker(kept, other_image):
     data = stock.image.read_bytes()
     damaged, sound = stock.add(), stock.add(other_image)
     for iso in (damaged, sound):
-        stock.change(iso.id, created=OLD)
+        stock.age(iso.id)
     bucket.put(stock.kept(damaged.id).object_id, bytes([data[0] ^ 1]) + data[1:])
     Verifying(stock.built.catalog, stock.built.objects, 1 << 40, 30).verify(Event())
     assert [stock.iso(each.id).status for each in (damaged, sound)] == ["failed", "ready"]

@@ -30,7 +30,7 @@ def test_what_lies_there_for_long_is_verified(stock, other_image, damage, found)
     """A damaged image fails with a message; a sound one stays; neither is read again."""
     sound, damaged = stock.add(other_image), stock.add()
     for iso in (sound, damaged):
-        stock.change(iso.id, created=OLD)
+        stock.age(iso.id)
     damage(stock.path(damaged.id))
     before = stock.files()
     _verify(stock)
@@ -54,7 +54,7 @@ def test_what_came_lately_counts_as_verified(stock):
     flip(stock.path(iso.id))
     _verify(stock)
     assert stock.iso(iso.id).ready
-    stock.change(iso.id, created=OLD)
+    stock.age(iso.id)
     _verify(stock)
     assert not stock.iso(iso.id).ready
 
@@ -62,7 +62,7 @@ def test_what_came_lately_counts_as_verified(stock):
 def test_a_double_rescues_what_is_found_damaged(stock):
     """As it does in a repair."""
     first, second = stock.add(), stock.add(settled=False)
-    stock.change(first.id, created=OLD)
+    stock.age(first.id)
     flip(stock.path(first.id))
     _verify(stock)
     assert stock.content(first.id) == stock.content(second.id) == stock.image.read_bytes()
@@ -72,7 +72,7 @@ def test_a_double_rescues_what_is_found_damaged(stock):
 def test_a_store_that_is_empty_fails_no_iso(stock):
     """Its disk is most likely not mounted, and the image is there again when it is."""
     iso = stock.add()
-    stock.change(iso.id, created=OLD)
+    stock.age(iso.id)
     stock.path(iso.id).rename(stock.built.settings.data_dir / "elsewhere")
     _verify(stock)
     assert stock.iso(iso.id).ready
@@ -83,7 +83,7 @@ def test_a_store_that_is_empty_fails_no_iso(stock):
 def test_one_at_a_time_verifies_an_image(stock):
     """What another worker has in hand is left alone, until it gave no sign of life for long."""
     iso = stock.add()
-    stock.change(iso.id, created=OLD)
+    stock.age(iso.id)
     flip(stock.path(iso.id))
     object_id = stock.kept(iso.id).object_id
     checks = stock.built.catalog.checks
@@ -101,8 +101,8 @@ def test_one_at_a_time_verifies_an_image(stock):
 def test_what_another_worker_takes_meanwhile_is_left_to_it(stock, other_image):
     """Also where it was free when this one made its list."""
     first, second = stock.add(other_image), stock.add()
-    stock.change(first.id, created=OLD)
-    stock.change(second.id, created="2020-01-02T00:00:00.000000Z")
+    stock.age(first.id)
+    stock.age(second.id, "2020-01-02T00:00:00.000000Z")
     flip(stock.path(second.id))
     second_id, now = stock.kept(second.id).object_id, utc_now()
 
@@ -118,7 +118,7 @@ def test_what_another_worker_takes_meanwhile_is_left_to_it(stock, other_image):
 def test_a_worker_that_is_told_to_end_stops_reading_at_once(stock):
     """However slowly it reads; another one then begins anew when the claim is dead."""
     iso = stock.add()
-    stock.change(iso.id, created=OLD)
+    stock.age(iso.id)
     stop = Event()
     verifying = Verifying(stock.built.catalog, stock.built.objects, 1, DAYS)
     with ThreadPoolExecutor(1) as threads:
@@ -139,22 +139,7 @@ def _claimed(stock: Stock) -> bool:
 def test_with_no_rate_nothing_is_verified(stock):
     """0 puts it off."""
     iso = stock.add()
-    stock.change(iso.id, created=OLD)
+    stock.age(iso.id)
     flip(stock.path(iso.id))
     Verifying(stock.built.catalog, stock.built.objects, 0, DAYS).run(Event())
     assert stock.iso(iso.id).ready
-
-
-def test_what_is_known_of_deleted_images_is_forgotten(stock, other_image):
-    """The catalogue does not grow with what was there once."""
-    gone, kept = stock.add(), stock.add(other_image)
-    for iso in (gone, kept):
-        stock.change(iso.id, created=OLD)
-    _verify(stock)
-    object_id = stock.kept(gone.id).object_id
-    stock.delete(gone.id)
-    with stock.built.catalog.reading() as tx:
-        assert stock.built.catalog.checks.gone(tx, 10) == [object_id]
-    _verify(stock)
-    with stock.built.catalog.reading() as tx:
-        assert stock.built.catalog.checks.gone(tx, 10) == []

@@ -64,7 +64,7 @@ class Imports:
             task = _task(place, iso)
             self._catalog.isos.add(tx, place, iso, str(uuid4()))
             self._catalog.tasks.add(tx, task)
-            self._catalog.imports.add(tx, Import(iso.id, task.id, self._seal.seal(_encode(wanted).decode())))
+            self._catalog.imports.add(tx, Import(iso.id, self._seal.seal(_encode(wanted).decode())))
         self._delivery.send(task.id)
         return iso, task
 
@@ -85,7 +85,6 @@ class Imports:
         task = _task(place, iso)
         self._catalog.isos.replace(tx, place, iso, str(uuid4()) if kept.iso.checksums else "")
         self._catalog.tasks.add(tx, task)
-        self._catalog.imports.set_task(tx, iso.id, task.id)
         return iso, task
 
     def send(self, task: Task) -> None:

@@ -16,7 +16,7 @@ from isobay.objects import Objects
 from isobay.tasks import LostError, StoppedError
 from isobay.telemetry import logs
 
-LOOK_SECONDS = 300.0  # each look reads through all ISOs: seconds, where there are some hundred thousand
+LOOK_SECONDS = 300.0
 AT_ONCE = 100
 RENEW_SECONDS = 60.0
 DEAD = timedelta(minutes=10)  # without a sign of life, whatever the clocks of two machines say
@@ -48,18 +48,13 @@ class Verifying:
 
     def verify(self, stop: Event) -> None:
         """Verify some of what is due, the oldest first. Raises StoppedError when ``stop`` is set."""
-        checks = self._catalog.checks
         with self._catalog.reading() as tx:
-            gone = checks.gone(tx, AT_ONCE)
-            due = checks.due(tx, utc_now(-self._age), utc_now(-DEAD), AT_ONCE)
-        if gone:
-            with self._catalog.writing() as tx:
-                checks.forget(tx, gone)
+            due = self._catalog.checks.due(tx, utc_now(-self._age), utc_now(-DEAD), AT_ONCE)
         for object_id in due:
             try:
                 self._verify(object_id, stop)
             except LostError:
-                continue  # another one goes on with it
+                continue  # another one goes on with it, or it is deleted
             except StorageError as error:
                 # It stays claimed for a while, so the others have their turn before it is tried again.
                 logs.error("image cannot be verified", object=object_id, reason=error.message)
@@ -81,7 +76,9 @@ class Verifying:
 
 
 class _Claim:
-    """The right to verify an object. Its methods, and the taking of it, raise LostError where it is another's."""
+    """The right to verify an object. Its methods, and the taking of it, raise LostError where it is another's,
+    or the object is deleted.
+    """
 
     def __init__(self, catalog: Catalog, object_id: str, age: timedelta) -> None:
         self._catalog = catalog
