@@ -31,6 +31,7 @@ _DRIVES = (
         instance_isos.c.leaving,
         isos.c.name,
         isos.c.scope_id,
+        isos.c.object_id,
     )
     .join_from(instance_isos, isos, isos.c.id == instance_isos.c.iso_id)
     .join(instances, instances.c.id == instance_isos.c.instance_id)
@@ -69,13 +70,14 @@ class InstanceRecord(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 class Inserted(Struct, frozen=True):
-    """An ISO in a drive, with its name and the scope it is seen in. ``leaving``: it is being taken out."""
+    """An ISO in a drive, its name, the scope it is seen in, and its object. ``leaving``: it is being taken out."""
 
     slot: int
     iso_id: str
     leaving: bool
     name: str
     scope_id: int
+    object_id: str
 
 
 class KeptInstance(Struct, frozen=True):

@@ -23,7 +23,8 @@ from isobay.cli.instance_following import InstanceId, carry_out
 from isobay.cli.instance_screens import console, screenshot
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode
-from isobay.model import Instance, InstanceEdit, Listing, NewInstance
+from isobay.cli.recording import record
+from isobay.model import AttachedIso, Instance, InstanceEdit, Listing, NewInstance
 
 app = typer.Typer(help="List, show, create, change and delete instances, and see what they show.", no_args_is_help=True)
 Iso = Annotated[
@@ -34,6 +35,7 @@ Also = Annotated[
     typer.Option("--also", help="Another ISO, for the next drive; up to three times.", metavar="ID"),
 ]
 Firmware = Annotated[str | None, typer.Option(help="bios, uefi or uefi-secure; else what fits.", show_default=False)]
+NOT_OURS = "a file that is no ISO of isobay's"
 _HEADINGS = ("ID", "Name", "State", "CPUs", "Memory", "Disk", "ISO", "Address")
 
 
@@ -78,25 +80,11 @@ def show(
 ) -> None:
     """Show all that is known of an instance."""
     with visiting(data_dir, environment, service) as (_, visit):
-        _show(the_instance(visit, instance_id), as_json=as_json)
+        terminal.known(the_instance(visit, instance_id), _drives, as_json=as_json)
 
 
-def _show(instance: Instance, *, as_json: bool) -> None:
-    if as_json:
-        terminal.json(instance)
-        return
-    from msgspec import structs
-
-    shown = ((field.encode_name, getattr(instance, field.name)) for field in structs.fields(instance))
-    terminal.facts(instance.name, ((name, _text(value)) for name, value in shown if value not in ("", [])))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return terminal.yes_no(value)
-    if isinstance(value, list):
-        return "\n".join(f"{each.slot}: {each.iso_name or each.iso_id}" for each in value)
-    return str(value)
+def _drives(isos: list[AttachedIso]) -> str:
+    return "\n".join(f"{each.slot}: {each.iso_name or each.iso_id or NOT_OURS}" for each in isos)
 
 
 @app.command()
@@ -153,11 +141,8 @@ def edit(
     with visiting(data_dir, environment, service) as (built, visit):
         chosen = the_instance(visit, instance_id)
         instance = visit.engine.instances.edit(visit.place, chosen.id, checked(InstanceEdit, {"name": name}))
-        place = visit.place.environment_id
-        built.door.record(
-            visit.identity, "instance.edit", environment_id=place, object_id=instance.id, name=instance.name
-        )
-        _show(instance, as_json=as_json)
+        record(built, visit, "instance.edit", instance, changed=["name"])
+        terminal.known(instance, _drives, as_json=as_json)
 
 
 for command in (start, stop, reboot, attach, detach, delete, recover, purge, screenshot, console):

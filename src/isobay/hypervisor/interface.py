@@ -139,6 +139,9 @@ class Hypervisor(Protocol):
     def get(self, guest_id: str) -> Seen | None:
         """One guest; None where it is not defined."""
 
+    def drives_at_start(self, guest_id: str) -> tuple[Drive, ...]:
+        """What its drives hold when it starts next, which somebody at the host may have let differ from now."""
+
     def all(self) -> dict[str, Seen]:
         """All guests of ours, by id, in time that hardly grows with their number."""
 

@@ -20,7 +20,7 @@ from isobay.hypervisor.host import choose_board, offers_kvm, read_account, read_
 from isobay.hypervisor.interface import SLOTS, Change, Drive, Guest, Host, Screen, Seen
 from isobay.hypervisor.kvm import Proof
 from isobay.hypervisor.media import ELSEWHERE, Elsewhere, Here, Media
-from isobay.hypervisor.reading import read_leases, read_ours, read_seen
+from isobay.hypervisor.reading import drives_of, read_leases, read_ours, read_seen
 from isobay.hypervisor.rights import let_pass
 from isobay.hypervisor.screens import take_screen
 from isobay.hypervisor.storage import Storage
@@ -162,6 +162,14 @@ class LibvirtHypervisor:
         except NotFoundError:
             return None
 
+    def drives_at_start(self, guest_id: str) -> tuple[Drive, ...]:
+        """What its drives hold when it starts next. See ``Hypervisor.drives_at_start``."""
+
+        def work(_opened: Any, domain: Any) -> tuple[Drive, ...]:
+            return drives_of(self._described_as(domain, libvirt.VIR_DOMAIN_XML_INACTIVE), self._media)
+
+        return self._on(guest_id, work)
+
     def all(self) -> dict[str, Seen]:
         """All guests of ours, by id."""
         return self._connection.ask(self._survey.look)
@@ -261,8 +269,8 @@ class LibvirtHypervisor:
         if self._ours(opened, guest_id) is None:
             raise HypervisorError(f"The host of {self._uri} has a domain {guest_id} that is not of this isobay.")
 
-    def _described_as(self, domain: Any) -> Element:
-        description = read_ours(domain.XMLDesc(0), self._installation)
+    def _described_as(self, domain: Any, flags: int = 0) -> Element:
+        description = read_ours(domain.XMLDesc(flags), self._installation)
         if description is None:
             raise NotFoundError.of("instances", domain.UUIDString())
         return description

@@ -120,6 +120,12 @@ class MemoryHypervisor:
         """One guest; None where it is not defined."""
         return self.all().get(guest_id)
 
+    def drives_at_start(self, guest_id: str) -> tuple[Drive, ...]:
+        """What its drives hold when it starts next."""
+        with self._answering():
+            domain = self._domain(guest_id)
+            return _drives(domain.defined or domain.shown)
+
     def all(self) -> dict[str, Seen]:
         """All guests, by id."""
         with self._answering():
@@ -243,16 +249,20 @@ def _inserted(guest: Guest, slot: int, image: Path | None) -> Guest:
 
 def _seen(domain: _Domain) -> Seen:
     guest = domain.shown
-    images = {drive.slot: drive.image for drive in guest.drives}
     power: Power = "Running" if domain.running else "Stopped"
     return Seen(
         id=guest.id,
         power=power,
         cpu_count=guest.cpu_count,
         memory_mb=guest.memory_mb,
-        drives=tuple(Drive(slot, images.get(slot)) for slot in range(SLOTS)),
+        drives=_drives(guest),
         stopped_itself=domain.stopped_itself,
     )
+
+
+def _drives(guest: Guest) -> tuple[Drive, ...]:
+    images = {drive.slot: drive.image for drive in guest.drives}
+    return tuple(Drive(slot, images.get(slot)) for slot in range(SLOTS))
 
 
 def _black(width: int = 640, height: int = 480) -> Screen:

@@ -44,7 +44,7 @@ def read_seen(domain: Element, state: int, reason: int, leases: Mapping[str, str
         power=_power(state, reason),
         cpu_count=_cpus(domain),
         memory_mb=_memory_mb(domain),
-        drives=_drives(domain, media),
+        drives=drives_of(domain, media),
         # Who is switched off has given its address back, or will not miss it.
         ip=leases.get(mac.get("address", ""), "") if mac is not None and state != libvirt.VIR_DOMAIN_SHUTOFF else "",
         stopped_itself=_stopped_itself(state, reason),
@@ -102,7 +102,8 @@ def _memory_mb(domain: Element) -> int:
     return int(domain.findtext("currentMemory") or domain.findtext("memory") or 0) // 1024
 
 
-def _drives(domain: Element, media: Media) -> tuple[Drive, ...]:
+def drives_of(domain: Element, media: Media) -> tuple[Drive, ...]:
+    """All its drives."""
     drives = read_drives(domain)
     return tuple(Drive(slot, _image(drives.get(slot), media)) for slot in range(SLOTS))
 

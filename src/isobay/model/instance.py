@@ -26,15 +26,18 @@ Slot = Annotated[int, Meta(ge=0, lt=MAX_ISOS, description="The drive, from 0 on"
 
 
 class AttachedIso(Struct, rename="camel", frozen=True):
-    """An ISO in a drive of an instance. One that is not seen from here any more has no name."""
+    """An ISO in a drive of an instance. One that is not seen from here any more has no name.
+
+    What somebody at the host put there without isobay has neither name nor id.
+    """
 
     slot: int
-    iso_id: str
+    iso_id: str = ""
     iso_name: str = ""
 
 
 class Instance(Struct, rename="camel", kw_only=True, frozen=True):
-    """One instance. ``iso_id`` and ``iso_name`` are those of the first drive; ``isos`` has all that hold one."""
+    """One instance. ``iso_id`` and ``iso_name`` are those of the first drive; ``isos`` has all that hold something."""
 
     id: str
     name: Name

@@ -154,6 +154,7 @@ class Objects(Protocol):
     def path(self, object_id: str) -> Path:
         """The file that holds an object and nothing else, for who must be told a path: a host that runs guests.
 
+        Its stem is the object's id, by which it is known again, though the directory above it be reached otherwise.
         Raises StorageError where it is missing, UnavailableError where objects are not kept in files.
         """
 

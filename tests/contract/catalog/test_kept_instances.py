@@ -36,7 +36,7 @@ def keep(shelf):
         shelf.catalog.connections.add_zone(tx, "connection-1", Zone("zone", "zone1"))
 
     def keep(instance_id, *isos, environment_id="environment-1", **fields):
-        drives = tuple(Inserted(slot, iso.id, False, iso.name, 0) for slot, iso in enumerate(isos))
+        drives = tuple(Inserted(slot, iso.id, False, iso.name, 0, "") for slot, iso in enumerate(isos))
         record = msgspec.structs.replace(RECORD, **fields)
         with shelf.catalog.writing() as tx:
             new = KeptInstance(instance_id, environment_id, "zone", f"task-{instance_id}", record, isos=drives)

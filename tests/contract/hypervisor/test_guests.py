@@ -125,6 +125,7 @@ def test_a_guest_is_defined_anew_while_it_runs(hypervisor: Hypervisor, new_image
     hypervisor.define(msgspec.structs.replace(guest, memory_mb=256, drives=drives, stops_at_reboot=True))
     assert seen(hypervisor, guest.id).memory_mb == 128
     assert images(hypervisor, guest.id) == [first, None, None, None]
+    assert [drive.image for drive in hypervisor.drives_at_start(guest.id)] == [None, second, None, None]
     hypervisor.stop(guest.id, force=True)
     assert seen(hypervisor, guest.id).memory_mb == 256
     assert images(hypervisor, guest.id) == [None, second, None, None]

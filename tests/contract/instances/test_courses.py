@@ -45,7 +45,7 @@ def test_isos_come_and_go(anywhere, bootable, data, running):
     left = anywhere.do("detach", made, 2)
     assert (left.iso_id, left.isos) == ("", [])
     assert not any(drive.image for drive in anywhere.hypervisor.get(made.id).drives)
-    with pytest.raises(WrongStateError, match="empty"):
+    with pytest.raises(WrongStateError, match="no ISO in drive 2"):
         anywhere.do("detach", made, 2)
 
 

@@ -97,6 +97,7 @@ def test_an_object_has_a_path(tmp_path, source):
     with objects.receive_file(source, LIMIT, silent, anything) as received:
         pass
     path = objects.path(received.object_id)
+    assert path.stem == received.object_id
     assert path.is_absolute()
     assert path.read_bytes() == source.read_bytes()
     objects.delete(received.object_id)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
-from isobay.catalog import KeptInstance, Place
+from isobay.catalog import Inserted, KeptInstance, Place
 from isobay.engines.local.instance_sizes import offering
 from isobay.hypervisor import Seen
 from isobay.model import AttachedIso, Instance, InstanceState, Listing, Page, Zone
@@ -80,13 +81,26 @@ def _state(kept: KeptInstance, seen: Seen | None, away: str) -> tuple[InstanceSt
 
 
 def _isos(kept: KeptInstance, place: Place, seen: Seen | None) -> list[AttachedIso]:
-    """What is in the drives, but for what the guest or somebody at the host took out meanwhile."""
-    full = {drive.slot for drive in seen.drives if drive.image} if seen and not kept.work else None
+    """What is in the drives; while work on it goes on, or where it has no guest, what is to be in them."""
+    wanted = {each.slot: each for each in kept.isos}
+    if seen is None or kept.work:
+        return [_attached(each.slot, each, place) for each in kept.isos]
     return [
-        AttachedIso(each.slot, each.iso_id, each.name if each.scope_id in place.scopes else "")
-        for each in kept.isos
-        if full is None or each.slot in full
+        _attached(drive.slot, _iso_in(drive.image, wanted.get(drive.slot)), place)
+        for drive in seen.drives
+        if drive.image
     ]
+
+
+def _iso_in(image: Path, wanted: Inserted | None) -> Inserted | None:
+    """The ISO that is to be in a drive, if it is; None where somebody at the host put another file there."""
+    return wanted if wanted and image.stem == wanted.object_id else None
+
+
+def _attached(slot: int, iso: Inserted | None, place: Place) -> AttachedIso:
+    if iso is None:
+        return AttachedIso(slot)
+    return AttachedIso(slot, iso.iso_id, iso.name if iso.scope_id in place.scopes else "")
 
 
 def page_of(found: list[Instance], listing: Listing) -> Page[Instance]:

@@ -10,7 +10,7 @@ from time import monotonic
 from isobay.catalog import KeptInstance, Transaction
 from isobay.engines.local.instance_record import EJECT, InstanceTools, task_of
 from isobay.errors import IsobayError, UnavailableError
-from isobay.hypervisor import Hypervisor, Seen
+from isobay.hypervisor import Drive, Hypervisor, Seen
 from isobay.tasks import Delivery
 from isobay.telemetry import logs
 
@@ -80,7 +80,12 @@ class Watching:
             logs.write(logging.INFO, "guest of no instance removed; its disk is kept", guest=guest_id, host=uri)
         for guest_id, seen in found.items():
             kept = rows.get(guest_id)
-            if kept and not kept.work and not kept.record.destroyed and (_ejects(kept, seen) or _emptied(kept, seen)):
+            if (
+                kept
+                and not kept.work
+                and not kept.record.destroyed
+                and (_ejects(kept, seen) or _emptied(kept, *seen.drives))
+            ):
                 self._follow(host, kept)
 
     def _is_at_work(self, tx: Transaction, guest_id: str) -> bool:
@@ -91,15 +96,19 @@ class Watching:
     def _follow(self, host: Hypervisor, kept: KeptInstance) -> None:
         """Do what a guest's own doings ask for, if nobody did anything with it while it is looked at again."""
         seen = host.get(kept.id)
+        if seen is None:
+            return
+        # What is out of a running guest alone comes back with its next start: until then its bytes are needed.
+        emptied = _emptied(kept, *seen.drives) and _emptied(kept, *seen.drives, *host.drives_at_start(kept.id))
         task = None
         with self._catalog.writing() as tx:
-            if seen is None or self._catalog.instances.get(tx, kept.id) != kept:
+            if self._catalog.instances.get(tx, kept.id) != kept:
                 return
             if _ejects(kept, seen):
                 task = task_of(kept.environment_id, kept.id, EJECT)
                 self._catalog.tasks.add(tx, task)
                 self._catalog.instances.work_on(tx, kept.id, task.id)
-            for slot in _emptied(kept, seen):
+            for slot in emptied:
                 self._catalog.instances.take_out(tx, kept.id, slot)
         if task is not None:
             self._delivery.send(task.id)
@@ -114,7 +123,7 @@ def _ejects(kept: KeptInstance, seen: Seen) -> bool:
     return seen.stopped_itself and record.ejects and not record.rests and not record.problem
 
 
-def _emptied(kept: KeptInstance, seen: Seen) -> list[int]:
-    """The drives whose ISO the guest took out itself, or somebody at the host."""
-    full = {drive.slot for drive in seen.drives if drive.image}
+def _emptied(kept: KeptInstance, *drives: Drive) -> list[int]:
+    """The drives whose ISO somebody at the host took out."""
+    full = {drive.slot for drive in drives if drive.image}
     return [drive.slot for drive in kept.isos if drive.slot not in full]

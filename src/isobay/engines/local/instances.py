@@ -149,7 +149,9 @@ class LocalInstances:
         def then(tx: Transaction, kept: KeptInstance) -> None:
             if all(drive.slot != (slot or 0) for drive in kept.isos):
                 raise WrongStateError(
-                    f"Drive {slot or 0} of the instance {kept.record.name!r} is empty.", type="instances", id=kept.id
+                    f"isobay has no ISO in drive {slot or 0} of the instance {kept.record.name!r}.",
+                    type="instances",
+                    id=kept.id,
                 )
             self._catalog.instances.set_leaving(tx, kept.id, slot or 0, leaving=True)
 
@@ -258,7 +260,9 @@ class LocalInstances:
                 updated=now,
                 ejects=wanted.eject_after_install,
             ),
-            isos=tuple(Inserted(slot, each.iso.id, False, each.iso.name, 0) for slot, each in enumerate(isos)),
+            isos=tuple(
+                Inserted(slot, each.iso.id, False, each.iso.name, 0, each.object_id) for slot, each in enumerate(isos)
+            ),
         )
 
     def _check_room(self, tx: Transaction, place: Place) -> None:
