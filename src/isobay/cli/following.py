@@ -14,7 +14,7 @@ import typer
 from isobay.cli import terminal
 from isobay.cli.shelved import tell_shelved
 from isobay.errors import NotFoundError
-from isobay.model import Iso, Task
+from isobay.model import Instance, Iso, Task
 
 if TYPE_CHECKING:  # what is heavy is loaded when the command runs
     from isobay.access import Visit
@@ -44,19 +44,14 @@ def follow_import(built: Isobay, visit: Visit, task: Task, *, as_json: bool) -> 
         terminal.say(iso.status_message)
 
 
-def tell_started(built: Isobay, iso: Iso, task: Task, *, as_json: bool) -> None:
-    """Tell an import that nobody waits for here."""
+def tell_started(built: Isobay, subject: Iso | Instance, task: Task, sentence: str, *, as_json: bool) -> None:
+    """Tell work that nobody waits for here, on a terminal by a sentence, and say where it goes on."""
     if as_json:
-        terminal.json({"taskId": task.id, "taskStatus": task.status, "data": iso})
+        terminal.json({"taskId": task.id, "taskStatus": task.status, "data": subject})
     elif terminal.is_terminal():
-        terminal.line(f"Importing {iso.name}  {iso.id}")
+        terminal.line(sentence)
     else:
-        terminal.line(iso.id, iso.name, task.id)
-    tell_left(built, task)
-
-
-def tell_left(built: Isobay, task: Task) -> None:
-    """Say where a task goes on that nobody waits for here."""
+        terminal.line(subject.id, subject.name, task.id)
     terminal.say(_left(built, task))
 
 

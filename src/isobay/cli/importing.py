@@ -78,7 +78,7 @@ def import_(
         iso, task = visit.engine.import_iso(visit.place, checked(NewIso, values))
         record(built, visit, "iso.import", iso, url=iso.source_url)
         if no_wait:
-            tell_started(built, iso, task, as_json=as_json)
+            tell_started(built, iso, task, f"Importing {iso.name}  {iso.id}", as_json=as_json)
         else:
             follow_import(built, visit, task, as_json=as_json)
 

@@ -20,24 +20,9 @@ if TYPE_CHECKING:  # what is heavy is loaded when the command runs
     from isobay.access import Visit
     from isobay.model import Instance, Task
 
+Begin = Callable[["Visit", "Instance"], "tuple[Instance, Task]"]
 Where = tuple["Path | None", str, str]
 Slot = Annotated[int, typer.Option(help="The drive, from 0 on.", min=0, max=MAX_ISOS - 1)]
-
-
-def start(
-    instance_id: InstanceId,
-    no_wait: NoWait = False,
-    environment: EnvironmentName = "test_area",
-    service: ServiceCode = "",
-    as_json: Json = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Start an instance."""
-
-    def begin(visit: Visit, chosen: Instance) -> tuple[Instance, Task]:
-        return visit.engine.instances.start(visit.place, chosen.id)
-
-    _change("instance.start", instance_id, begin, (data_dir, environment, service), wait=not no_wait, as_json=as_json)
 
 
 def stop(
@@ -56,22 +41,6 @@ def stop(
 
     where = (data_dir, environment, service)
     _change("instance.stop", instance_id, begin, where, wait=not no_wait, as_json=as_json, force=force)
-
-
-def reboot(
-    instance_id: InstanceId,
-    no_wait: NoWait = False,
-    environment: EnvironmentName = "test_area",
-    service: ServiceCode = "",
-    as_json: Json = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Reboot an instance."""
-
-    def begin(visit: Visit, chosen: Instance) -> tuple[Instance, Task]:
-        return visit.engine.instances.reboot(visit.place, chosen.id)
-
-    _change("instance.reboot", instance_id, begin, (data_dir, environment, service), wait=not no_wait, as_json=as_json)
 
 
 def attach(
@@ -131,22 +100,6 @@ def delete(
     _change("instance.destroy", instance_id, begin, where, wait=not no_wait, as_json=as_json, purge=at_once)
 
 
-def recover(
-    instance_id: InstanceId,
-    no_wait: NoWait = False,
-    environment: EnvironmentName = "test_area",
-    service: ServiceCode = "",
-    as_json: Json = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Bring a destroyed instance back, stopped."""
-
-    def begin(visit: Visit, chosen: Instance) -> tuple[Instance, Task]:
-        return visit.engine.instances.recover(visit.place, chosen.id)
-
-    _change("instance.recover", instance_id, begin, (data_dir, environment, service), wait=not no_wait, as_json=as_json)
-
-
 def purge(
     instance_id: InstanceId,
     yes: Yes = False,
@@ -169,7 +122,7 @@ def purge(
 def _change(
     operation: str,
     instance_id: str,
-    begin: Callable[[Visit, Instance], tuple[Instance, Task]],
+    begin: Begin,
     where: Where,
     *,
     wait: bool,
@@ -179,3 +132,35 @@ def _change(
     with visiting(*where) as (built, visit):
         begun = begin(visit, the_instance(visit, instance_id))
         carry_out(built, visit, operation, begun, wait=wait, as_json=as_json, **details)
+
+
+def _plain(operation: str, said: str, begin: Begin) -> Callable[..., None]:
+    """Make a command that is told nothing but the instance; ``said`` is its help."""
+
+    def command(
+        instance_id: InstanceId,
+        no_wait: NoWait = False,
+        environment: EnvironmentName = "test_area",
+        service: ServiceCode = "",
+        as_json: Json = False,
+        data_dir: DataDir = None,
+    ) -> None:
+        _change(operation, instance_id, begin, (data_dir, environment, service), wait=not no_wait, as_json=as_json)
+
+    command.__name__, command.__doc__ = operation.removeprefix("instance."), said
+    return command
+
+
+start = _plain(
+    "instance.start", "Start an instance.", lambda visit, chosen: visit.engine.instances.start(visit.place, chosen.id)
+)
+reboot = _plain(
+    "instance.reboot",
+    "Reboot an instance.",
+    lambda visit, chosen: visit.engine.instances.reboot(visit.place, chosen.id),
+)
+recover = _plain(
+    "instance.recover",
+    "Bring a destroyed instance back, stopped.",
+    lambda visit, chosen: visit.engine.instances.recover(visit.place, chosen.id),
+)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isobay.cli import terminal
-from isobay.cli.following import follow, tell_left
+from isobay.cli.following import follow, tell_started
+from isobay.cli.recording import record
 from isobay.errors import NotFoundError
 from isobay.model import Instance, Task
 
@@ -33,16 +34,9 @@ def carry_out(
 ) -> None:
     """Write a change into the log, follow its task, and tell what came of it. Raises typer.Exit where it failed."""
     instance, task = begun
-    built.door.record(
-        visit.identity,
-        operation,
-        environment_id=visit.place.environment_id,
-        object_id=instance.id,
-        name=instance.name,
-        **details,
-    )
+    record(built, visit, operation, instance, **details)
     if not wait:
-        _tell_started(built, instance, task, as_json=as_json)
+        tell_started(built, instance, task, _sentence(instance), as_json=as_json)
         return
     ended = follow(built, task)
     after = _now(visit, instance)
@@ -58,14 +52,6 @@ def carry_out(
         _tell(after or instance)
 
 
-def _tell_started(built: Isobay, instance: Instance, task: Task, *, as_json: bool) -> None:
-    if as_json:
-        terminal.json({"taskId": task.id, "taskStatus": task.status, "data": instance})
-    else:
-        terminal.line(instance.id, instance.name, task.id)
-    tell_left(built, task)
-
-
 def _now(visit: Visit, instance: Instance) -> Instance | None:
     try:
         return visit.engine.instances.get(visit.place, instance.id)
@@ -73,9 +59,13 @@ def _now(visit: Visit, instance: Instance) -> Instance | None:
         return None
 
 
+def _sentence(instance: Instance) -> str:
+    return f"{instance.name} is {instance.state}  {instance.id}"
+
+
 def _tell(instance: Instance) -> None:
     if terminal.is_terminal():
-        terminal.line(f"{instance.name} is {instance.state}  {instance.id}")
+        terminal.line(_sentence(instance))
     else:
         terminal.line(instance.id, instance.name, instance.state)
     if instance.state_message:

@@ -8,6 +8,7 @@ from isobay.cli.instance_following import InstanceId
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
 from isobay.cli.pictures import PictureFile, save_picture
+from isobay.cli.recording import record
 
 
 def screenshot(
@@ -47,10 +48,7 @@ def console(
         visit.engine.instances.console(visit.place, instance.id)
         tickets = Tickets(load_secret(settings.secret_key, settings.data_dir))
         token, expires = tickets.issue(instance.id, visit.place.environment_id, visit.identity.key_id)
-        place = visit.place.environment_id
-        built.door.record(
-            visit.identity, "instance.console", environment_id=place, object_id=instance.id, name=instance.name
-        )
+        record(built, visit, "instance.console", instance)
     url = console_url(settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}", token)
     if as_json:
         terminal.json({"url": url, "expires": expires})

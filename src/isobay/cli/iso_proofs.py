@@ -8,7 +8,7 @@ from msgspec import UNSET
 from isobay.cli import terminal
 from isobay.cli.choosing import the_iso
 from isobay.cli.completing import IsoId
-from isobay.cli.following import follow, tell_left
+from isobay.cli.following import follow, tell_started
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode
 from isobay.cli.pictures import PictureFile, save_picture
@@ -29,11 +29,7 @@ def prove(
         iso, task = visit.engine.prove_iso(visit.place, the_iso(visit, iso_id).id)
         record(built, visit, "iso.prove", iso)
         if no_wait:
-            if as_json:
-                terminal.json({"taskId": task.id, "taskStatus": task.status, "data": iso})
-            else:
-                terminal.line(iso.id, iso.name, task.id)
-            tell_left(built, task)
+            tell_started(built, iso, task, f"Booting {iso.name}  {iso.id}", as_json=as_json)
             return
         ended = follow(built, task)
         if ended.status == "FAILED":

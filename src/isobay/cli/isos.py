@@ -8,7 +8,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from msgspec import UNSET, structs
 
 from isobay.cli import terminal
 from isobay.cli.asking import ask
@@ -130,25 +129,11 @@ def show(
 ) -> None:
     """Show all that is known of an ISO."""
     with visiting(data_dir, environment, service) as (_, visit):
-        _show(the_iso(visit, iso_id), as_json=as_json)
+        terminal.known(the_iso(visit, iso_id), _listed, as_json=as_json)
 
 
-def _show(iso: Iso, *, as_json: bool) -> None:
-    if as_json:
-        terminal.json(iso)
-        return
-    shown = ((field.encode_name, getattr(iso, field.name)) for field in structs.fields(iso))
-    terminal.facts(iso.name, ((name, _text(value)) for name, value in shown if value not in ("", [], UNSET)))
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return terminal.yes_no(value)
-    if isinstance(value, dict):
-        return "\n".join(f"{name}:{each}" for name, each in value.items())
-    if isinstance(value, list):
-        return ", ".join(proof_text(each) if isinstance(each, BootProof) else each for each in value)
-    return str(value)
+def _listed(values: list[Any]) -> str:
+    return ", ".join(proof_text(each) if isinstance(each, BootProof) else each for each in values)
 
 
 @app.command()
@@ -196,7 +181,7 @@ def edit(
         others = the_others(built, visit, shared_with or ())
         iso = visit.engine.edit_iso(visit.place, found.id, change, others)
         record(built, visit, "iso.edit", iso, changed=given_fields(change))
-        _show(iso, as_json=as_json)
+        terminal.known(iso, _listed, as_json=as_json)
 
 
 @app.command()
@@ -213,7 +198,7 @@ def retry(
         iso, task = visit.engine.retry_iso(visit.place, the_iso(visit, iso_id).id)
         record(built, visit, "iso.retry", iso)
         if no_wait:
-            tell_started(built, iso, task, as_json=as_json)
+            tell_started(built, iso, task, f"Importing {iso.name}  {iso.id}", as_json=as_json)
         else:
             follow_import(built, visit, task, as_json=as_json)
 

@@ -1,4 +1,4 @@
-"""What a command did with an ISO, written into the activity log."""
+"""What a command did with an ISO or an instance, written into the activity log."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what is heavy is loaded when a command runs
     from isobay.access import Visit
     from isobay.app import Isobay
-    from isobay.model import Iso
+    from isobay.model import Instance, Iso
 
 
-def record(built: Isobay, visit: Visit, operation: str, iso: Iso, **details: Any) -> None:
-    """Write that the operator did this to an ISO of the environment that is visited."""
-    built.door.record(
-        visit.identity, operation, environment_id=visit.place.environment_id, object_id=iso.id, name=iso.name, **details
-    )
+def record(built: Isobay, visit: Visit, operation: str, subject: Iso | Instance, **details: Any) -> None:
+    """Write that the operator did this to an ISO or an instance of the environment that is visited."""
+    place, named = visit.place.environment_id, {"object_id": subject.id, "name": subject.name}
+    built.door.record(visit.identity, operation, environment_id=place, **named, **details)

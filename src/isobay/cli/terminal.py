@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import UNSET
 
 if TYPE_CHECKING:  # Rich is loaded when something is drawn; programs that read lines or JSON do not wait for it
     from rich.console import Console
+
+    from isobay.model import Instance, Iso
 
 Progress = Callable[[int, int], None]
 
@@ -93,6 +96,23 @@ def facts(title: str, pairs: Iterable[tuple[str, object]]) -> None:
     for name, value in pairs:
         drawn.add_row(name, "\n".join(clean(each) for each in str(value).split("\n")))
     console().print(Panel(drawn, title=Text(clean(title)), title_align="left", expand=False))
+
+
+def known(subject: Iso | Instance, listed: Callable[[list[Any]], str], *, as_json: bool) -> None:
+    """Print all that is known of one object under the names that the API has; ``listed`` tells what is in a list."""
+    if as_json:
+        json(subject)
+        return
+    shown = ((field.encode_name, getattr(subject, field.name)) for field in msgspec.structs.fields(subject))
+    facts(subject.name, ((name, _text(value, listed)) for name, value in shown if value not in ("", [], UNSET)))
+
+
+def _text(value: Any, listed: Callable[[list[Any]], str]) -> str:
+    if isinstance(value, bool):
+        return yes_no(value)
+    if isinstance(value, dict):
+        return "\n".join(f"{name}:{each}" for name, each in value.items())
+    return listed(value) if isinstance(value, list) else str(value)
 
 
 def console(*, on_error: bool = False) -> Console:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -52,7 +53,9 @@ def test_an_instance_is_made_changed_and_taken_away(machine: CommandLine) -> Non
     assert machine.json("instances", "stop", "first", "--force")["state"] == "Stopped"
     again = machine("instances", "stop", "first", "--force")
     assert (again.returncode, again.stdout, "Stopped" in again.stderr) == (1, "", True)
-    assert machine.json("instances", "edit", "first", "--name", "second")["name"] == "second"
+    renamed = machine("instances", "edit", "first", "--name", "second").stdout.splitlines()
+    assert {"name\tsecond", "isos\t0: memtest86+x64", "isos\t3: ipxe", "ejectAfterInstall\tyes"} < set(renamed)
+    assert machine.json("activity", "--operation", "instance.edit")[0]["details"] == {"changed": ["name"]}
     assert machine.json("instances", "start", "second")["state"] == "Running"
     assert machine.json("instances", "reboot", "second")["state"] == "Running"
     assert machine("instances", "delete", "second").returncode == 2
@@ -70,6 +73,9 @@ def test_what_it_shows_is_saved_and_its_console_opens(machine: CommandLine, tmp_
     said = machine.json("instances", "screenshot", "shown", "--output", str(picture))
     assert (said["path"], picture.read_bytes()[:8]) == (str(picture), PNG)
     assert (int.from_bytes(picture.read_bytes()[16:20]), said["height"] > 0) == (said["width"], True)
+    command = machine.command("instances", "screenshot", "shown")
+    piped = subprocess.run(command, env=machine.environ, cwd=tmp_path, capture_output=True, check=True)
+    assert (piped.stdout[:8], list(tmp_path.iterdir())) == (PNG, [picture])
     with serving(machine.data_dir, ISOBAY_LIBVIRT=machine.environ["ISOBAY_LIBVIRT"]) as service:
         said = machine("instances", "console", made["id"], ISOBAY_PUBLIC_URL=service.address)
         with connect(said.stdout.rstrip("\n")) as console:
@@ -93,6 +99,10 @@ def test_an_instance_on_a_terminal_is_a_sentence_and_a_list_a_table(machine: Com
     assert (code, "Stop seen by force" in shown) == (1, True)
     code, shown = machine.on_terminal("instances", "stop", "seen", "--force")
     assert (code, "seen is Stopped" in shown) == (0, True)
+    code, shown = machine.on_terminal("instances", "start", "seen", "--no-wait")
+    assert (code, "seen is Starting" in shown) == (0, True)
+    task_id = shown.split("isobay tasks follow ")[1].split("`")[0]
+    assert machine.json("tasks", "follow", task_id)["status"] == "SUCCESS"
 
 
 def test_what_cannot_be_made_is_told(shelf: CommandLine) -> None:
