@@ -12,7 +12,7 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.opening import visiting
-from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
+from isobay.cli.options import DataDir, EnvironmentName, IsoName, Json, ServiceCode
 from isobay.cli.recording import record
 from isobay.cli.shelved import tell_shelved
 from isobay.errors import IsobayError
@@ -31,7 +31,7 @@ def add(
     ],
     environment: EnvironmentName = "test_area",
     service: ServiceCode = "",
-    name: Annotated[str, typer.Option(help="The ISO's name; without it the file's.", show_default=False)] = "",
+    name: IsoName = "",
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:

@@ -12,7 +12,17 @@ from isobay.cli.choosing import the_os_type, the_zone
 from isobay.cli.fields import checked
 from isobay.cli.following import follow_import, tell_started
 from isobay.cli.opening import visiting
-from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode
+from isobay.cli.options import (
+    DataDir,
+    Description,
+    EnvironmentName,
+    Extractable,
+    IsoName,
+    Json,
+    NoWait,
+    Public,
+    ServiceCode,
+)
 from isobay.cli.recording import record
 from isobay.errors import InvalidFieldsError
 from isobay.model import NewIso
@@ -21,8 +31,6 @@ from isobay.model.iso import NAME_LENGTH
 _ENDINGS = re.compile(r"(?:\.iso)?(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 
 Url = Annotated[str, typer.Argument(help="Where the image is: http or https.", metavar="URL", show_default=False)]
-Name = Annotated[str, typer.Option(help="The ISO's name; without it the file's.", show_default=False)]
-Description = Annotated[str, typer.Option(help="What it is.", show_default=False)]
 Checksum = Annotated[str, typer.Option(help="What it must have: sha256:… or bare hex digits.", show_default=False)]
 ChecksumUrl = Annotated[str, typer.Option(help="Where that is published, as in SHA256SUMS.", show_default=False)]
 SignatureUrl = Annotated[str, typer.Option(help="Where the signature of --checksum-url is.", show_default=False)]
@@ -35,13 +43,11 @@ OsTypeName = Annotated[
 ZoneName = Annotated[
     str, typer.Option("--zone", help="The zone, by id or name; needed where there are several.", show_default=False)
 ]
-Public = Annotated[bool, typer.Option("--public", help="Seen from every environment of the service.")]
-Extractable = Annotated[bool, typer.Option("--extractable", help="May be downloaded.")]
 
 
 def import_(
     url: Url,
-    name: Name = "",
+    name: IsoName = "",
     description: Description = "",
     checksum: Checksum = "",
     checksum_url: ChecksumUrl = "",

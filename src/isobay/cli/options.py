@@ -29,3 +29,7 @@ ServiceCode = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not follow it: end when it is begun.")]
+IsoName = Annotated[str, typer.Option(help="The ISO's name; without it the file's.", show_default=False)]
+Description = Annotated[str, typer.Option(help="What it is.", show_default=False)]
+Public = Annotated[bool, typer.Option("--public", help="Seen from every environment of the service.")]
+Extractable = Annotated[bool, typer.Option("--extractable", help="May be downloaded.")]

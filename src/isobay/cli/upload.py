@@ -14,7 +14,7 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.opening import check_source, source_error
-from isobay.cli.options import EnvironmentName, Json
+from isobay.cli.options import Description, EnvironmentName, Extractable, IsoName, Json, Public
 from isobay.cli.shelved import tell_shelved
 from isobay.errors import ChecksumError, IsobayError, RateError, SourceError
 from isobay.settings import Settings
@@ -42,17 +42,13 @@ Key = Annotated[
     ),
 ]
 Service = Annotated[str, typer.Option("--service", help="The service code there.")]
-Name = Annotated[str, typer.Option(help="The ISO's name; without it the file's.", show_default=False)]
-Description = Annotated[str, typer.Option(help="What it is.", show_default=False)]
-Public = Annotated[bool, typer.Option("--public", help="Seen from every environment of the service.")]
-Extractable = Annotated[bool, typer.Option("--extractable", help="May be downloaded.")]
 
 
 def upload(
     file: File,
     url: Url,
     key: Key,
-    name: Name = "",
+    name: IsoName = "",
     description: Description = "",
     public: Public = False,
     extractable: Extractable = False,
