@@ -150,6 +150,10 @@ class LibvirtHypervisor:
 
         self._connection.ask(work)
 
+    def sweep(self) -> int:
+        """Delete copies of images that nobody needs. See ``Hypervisor.sweep``."""
+        return self._connection.ask(self._media.sweep)
+
     def get(self, guest_id: str) -> Seen | None:
         """One guest; None where it is not defined."""
 
@@ -292,4 +296,4 @@ def _unless(done: Callable[[], Any]) -> Iterator[None]:
 
 def _check_active(domain: Any, guest_id: str) -> None:
     if not domain.isActive():
-        raise WrongStateError(f"Instance {guest_id} does not run. Start it first.")
+        raise WrongStateError(f"The instance {guest_id} does not run. Start it first.", type="instances", id=guest_id)

@@ -71,21 +71,22 @@ def test_one_piece_of_work_at_a_time(unattended, bootable):
 
 
 def test_operations_need_their_state(rack, bootable):
-    """What makes no sense in the state that the instance is in is refused, and changes nothing."""
+    """What makes no sense in the state that the instance is in is refused in one form, and changes nothing."""
     made = rack.make(rack.shelve(bootable, "system"))
     place, id_ = rack.here.place, made.id
 
-    def refused(*names):
+    def refused(state, *names):
         for name in names:
             options = {"stop": {"force": False}, "destroy": {"purge": False}}.get(name, {})
-            with pytest.raises(WrongStateError):
+            with pytest.raises(WrongStateError, match=f"is {state}; for this it must be ") as caught:
                 getattr(rack.instances, name)(place, id_, *((None,) if name == "detach" else ()), **options)
+            assert caught.value.context == {"type": "instances", "id": id_, "state": state}
 
-    refused("start", "recover", "purge")
+    refused("Running", "start", "recover", "purge")
     rack.do("stop", made, force=True)
-    refused("stop", "reboot", "recover", "purge", "screen", "console")
+    refused("Stopped", "stop", "reboot", "recover", "purge", "screen", "console")
     rack.do("destroy", made, purge=False)
-    refused("start", "stop", "reboot", "destroy", "detach", "screen", "console")
+    refused("Destroyed", "start", "stop", "reboot", "destroy", "detach", "screen", "console")
     assert rack.get(made).state == "Destroyed"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from isobay.catalog import Catalog, Inserted, InstanceRecord, KeptInstance, Place, Transaction
 from isobay.catalog.isos import Kept
@@ -47,6 +47,15 @@ _HERE: tuple[InstanceState, ...] = ("Running", "Stopped", "Error")
 _IMPATIENT = frozenset({kinds.HALT, kinds.DESTROY, kinds.PURGE})
 
 
+class _Looked(Struct, frozen=True):
+    """An instance as it was found: in the catalogue with all zones, and on its host, where it may have no guest."""
+
+    kept: KeptInstance
+    zones: dict[str, Zone]
+    host: Hypervisor
+    seen: Seen | None
+
+
 class LocalInstances:
     """``Instances`` over the catalogue and a host for each zone."""
 
@@ -79,10 +88,8 @@ class LocalInstances:
 
     def get(self, place: Place, instance_id: str) -> Instance:
         """One instance, as its host shows it now."""
-        kept, seen = self._look(place, instance_id)
-        with self._catalog.reading() as tx:
-            zones = self._tools.zones(tx)
-        return shown(kept, place, zones, seen)
+        looked = self._look(place, instance_id)
+        return shown(looked.kept, place, looked.zones, looked.seen)
 
     def create(self, place: Place, identity: Identity, wanted: NewInstance) -> tuple[Instance, Task]:
         """Make an instance, and start it. See ``Instances.create``."""
@@ -111,12 +118,12 @@ class LocalInstances:
 
     def edit(self, place: Place, instance_id: str, edit: InstanceEdit) -> Instance:
         """Change what an instance is called."""
-        seen = self._look(place, instance_id)[1]
+        looked = self._look(place, instance_id)
         with self._catalog.writing() as tx:
             self._kept(tx, place, instance_id)
             if edit.name is not UNSET:
                 self._tools.change(tx, instance_id, name=edit.name)
-            return shown(self._kept(tx, place, instance_id), place, self._tools.zones(tx), seen)
+            return shown(self._kept(tx, place, instance_id), place, looked.zones, looked.seen)
 
     def start(self, place: Place, instance_id: str) -> tuple[Instance, Task]:
         """Start it."""
@@ -192,24 +199,19 @@ class LocalInstances:
         then: Then | None = None,
     ) -> tuple[Instance, Task]:
         """Have the worker do something, if the instance is in one of the states and nothing else is going on."""
-        seen = self._look(place, instance_id)[1]
+        looked = self._look(place, instance_id)
         task = task_of(place.environment_id, instance_id, kind)
         with self._catalog.writing() as tx:
             kept = self._free(tx, self._kept(tx, place, instance_id), kind)
-            state = shown(kept, place, {}, seen).state
+            state = shown(kept, place, looked.zones, looked.seen).state
             if state not in states:
-                raise WrongStateError(
-                    f"The instance {kept.record.name!r} is {state}; for this it must be {' or '.join(states)}.",
-                    type="instances",
-                    id=kept.id,
-                    state=state,
-                )
+                raise _wrong_state(kept, state, states)
             if then is not None:
                 then(tx, kept)
             self._catalog.tasks.add(tx, task)
             self._catalog.instances.work_on(tx, kept.id, task.id)
             kept = self._kept(tx, place, instance_id)
-            told = shown(kept, place, self._tools.zones(tx), seen)
+            told = shown(kept, place, looked.zones, looked.seen)
         self._delivery.send(task.id)
         return told, task
 
@@ -288,12 +290,13 @@ class LocalInstances:
             )
         return kept
 
-    def _look(self, place: Place, instance_id: str) -> tuple[KeptInstance, Seen | None]:
+    def _look(self, place: Place, instance_id: str) -> _Looked:
         """An instance, and its guest as it is now. Raises NotFoundError, UnavailableError."""
         with self._catalog.reading() as tx:
             kept = self._kept(tx, place, instance_id)
-            host = self._tools.host(tx, kept)
-        return kept, host.get(instance_id)
+            zones = self._tools.zones(tx)
+        host = self._tools.hosts.of(zones[kept.zone_id])
+        return _Looked(kept, zones, host, host.get(instance_id))
 
     def _kept(self, tx: Transaction, place: Place, instance_id: str) -> KeptInstance:
         kept = self._catalog.instances.get(tx, instance_id)
@@ -302,14 +305,21 @@ class LocalInstances:
         return kept
 
     def _running(self, place: Place, instance_id: str) -> Hypervisor:
-        """The host of an instance that has a guest. Raises WrongStateError for one that has none."""
-        kept, seen = self._look(place, instance_id)
-        if seen is None or kept.record.destroyed:
-            raise WrongStateError(
-                f"The instance {kept.record.name!r} does not run. Start it first.", type="instances", id=kept.id
-            )
-        with self._catalog.reading() as tx:
-            return self._tools.host(tx, kept)
+        """The host of an instance whose guest runs, or is paused. Raises WrongStateError for another."""
+        looked = self._look(place, instance_id)
+        if looked.seen is None or looked.seen.power == "Stopped" or looked.kept.record.destroyed:
+            state = shown(looked.kept, place, looked.zones, looked.seen).state
+            raise _wrong_state(looked.kept, state, ("Running",))
+        return looked.host
+
+
+def _wrong_state(kept: KeptInstance, state: InstanceState, wanted: Sequence[InstanceState]) -> WrongStateError:
+    return WrongStateError(
+        f"The instance {kept.record.name!r} is {state}; for this it must be {' or '.join(wanted)}.",
+        type="instances",
+        id=kept.id,
+        state=state,
+    )
 
 
 def _check_zone(iso: Kept, zone: Zone) -> None:
