@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
@@ -18,6 +17,7 @@ from isobay.cli.choosing import the_iso
 from isobay.cli.completing import iso_names
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
+from isobay.cli.trying import in_turn, pause
 from isobay.errors import AlreadyExistsError, ChecksumError, ConflictError, IsobayError, StorageError, WrongStateError
 from isobay.settings import Settings
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # what is heavy is loaded when the command runs
 
 PIECE = 1 << 20
 RETRIES = 8
-LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_NAME = 200  # bytes, of the 255 that file systems take
 
 Word = Annotated[
@@ -68,7 +67,7 @@ def download(
         settings = Settings.load(data_dir=data_dir)
         stall = settings.fetch_stall_seconds
         with Receiver(url, key, service or "compute-on", environment, settings.ca_file, stall) as receiver:
-            iso = receiver.iso(iso_id)
+            iso = in_turn(lambda: receiver.iso(iso_id))
             path = _Saving(iso, output).save(lambda saving: _receive(receiver, saving))
     else:
         with visiting(data_dir, environment, service) as (_, visit):
@@ -151,14 +150,9 @@ def _receive(receiver: Receiver, saving: _Saving) -> None:
     while saving.have < saving.iso.size:
         before = saving.have
         try:
-            receiver.fetch(saving.iso, saving.have, saving.take, saving.begin)
+            in_turn(lambda: receiver.fetch(saving.iso, saving.have, saving.take, saving.begin))
         except IsobayError as error:
-            failures = 0 if saving.have > before else failures + 1
-            if not error.context.get("retry") or failures > RETRIES:
-                raise
-            seconds = min(0.5 * 2**failures, LONGEST_PAUSE_SECONDS)
-            terminal.say(f"{error.message} Trying again in {seconds:g} seconds.")
-            Event().wait(seconds)
+            failures = pause(error, 0 if saving.have > before else failures, RETRIES)
 
 
 def _copy(visit: Visit, saving: _Saving) -> None:

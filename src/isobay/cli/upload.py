@@ -16,7 +16,8 @@ from isobay.cli import terminal
 from isobay.cli.opening import check_source, source_error
 from isobay.cli.options import Description, EnvironmentName, Extractable, IsoName, Json, Public
 from isobay.cli.shelved import tell_shelved
-from isobay.errors import ChecksumError, IsobayError, RateError, SourceError
+from isobay.cli.trying import in_turn, pause
+from isobay.errors import ChecksumError, IsobayError, SourceError
 from isobay.settings import Settings
 
 if TYPE_CHECKING:  # libcurl is loaded when the command runs
@@ -25,9 +26,6 @@ if TYPE_CHECKING:  # libcurl is loaded when the command runs
 
 T = TypeVar("T")
 RETRIES = 12
-LONGEST_PAUSE_SECONDS = 30.0
-TURNS = 60  # waited for with one request, each as long as the service says
-LONGEST_TURN_SECONDS = 60
 LOOK_SECONDS = 0.5
 PIECE = 1 << 20
 
@@ -78,8 +76,8 @@ def upload(
             Sender(url, key, service, environment, settings.ca_file, settings.fetch_stall_seconds) as sender,
             terminal.progress(f"Sending {file.name}") as progress,
         ):
-            found = _in_turn(lambda: sender.find(before[0], said["checksum"]))
-            begun = found or _in_turn(lambda: sender.begin(before[0], said))
+            found = in_turn(lambda: sender.find(before[0], said["checksum"]))
+            begun = found or in_turn(lambda: sender.begin(before[0], said))
             iso = _Course(sender, source, progress).run(begun)
         if _state(source) != before:
             terminal.say(f"{file} changed while it was sent; what is there now is what it was at the beginning.")
@@ -107,7 +105,7 @@ class _Course:
             try:
                 self._send(upload)
             except IsobayError as error:
-                failures = _pause(error, failures)
+                failures = pause(error, failures, RETRIES)
             upload = _patiently(lambda: self._sender.upload(upload_id))
             if upload.offset > furthest:
                 furthest, failures = upload.offset, 0
@@ -123,7 +121,7 @@ class _Course:
         def told(done: int) -> None:
             self._progress(done, upload.length)
 
-        _in_turn(lambda: self._sender.send(upload, self._source, told))
+        in_turn(lambda: self._sender.send(upload, self._source, told))
 
 
 def _patiently(ask: Callable[[], T]) -> T:
@@ -131,32 +129,9 @@ def _patiently(ask: Callable[[], T]) -> T:
     failures = 0
     while True:
         try:
-            return _in_turn(ask)
+            return in_turn(ask)
         except IsobayError as error:
-            failures = _pause(error, failures)
-
-
-def _pause(error: IsobayError, failures: int) -> int:
-    """Wait before the next try, longer each time. Raises the error where no try can help, or enough were made."""
-    if not error.context.get("retry") or failures >= RETRIES:
-        raise error
-    seconds = min(0.5 * 2**failures, LONGEST_PAUSE_SECONDS)
-    terminal.say(f"{error.message} Trying again in {seconds:g} seconds.")
-    Event().wait(seconds)
-    return failures + 1
-
-
-def _in_turn(ask: Callable[[], T]) -> T:
-    """What is asked for, as soon as the service's limit of requests lets it through: to wait for that is no failure."""
-    for _ in range(TURNS):
-        try:
-            return ask()
-        except RateError as error:
-            asked = error.context.get("seconds")
-            seconds = min(max(asked, 1), LONGEST_TURN_SECONDS) if isinstance(asked, int) else 1
-            terminal.say(f"{error.message} Going on in {seconds} seconds.")
-            Event().wait(seconds)
-    return ask()
+            failures = pause(error, failures, RETRIES)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from shelved import Shelved
+from shelved import Shelved, shelve
 
 from hostile_source import Page, hostile
-from service import KEY, environment
+from service import KEY, environment, serving
 
 MIB = 1 << 20
 
@@ -127,3 +127,14 @@ def test_two_commands_do_not_mix_their_bytes(shelved, tmp_path):
         assert done.returncode == 1
         assert "Another command" in done.stderr
     assert _part(shelved, tmp_path).stat().st_size == 0
+
+
+def test_a_limit_of_requests_ends_no_download(tmp_path: Path, image_file: Path):
+    """429 at the first request is waited out, as long as the service says."""
+    with serving(tmp_path / "data", ISOBAY_REQUESTS_PER_MINUTE_ADDRESS="30") as service:
+        shelved = shelve(service, image_file, "medium")
+        while service.client().get(shelved.path).status_code != 429:
+            pass
+        done = _run(tmp_path, shelved.iso["id"], **_far(shelved))
+        assert (done.returncode, "Going on in " in done.stderr) == (0, True), done.stderr
+        assert (tmp_path / "medium.iso").read_bytes() == shelved.data
