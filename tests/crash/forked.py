@@ -33,12 +33,13 @@ class Process:
 class Services:
     """Starts them over one data directory, without workers."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._behind = build(Settings.load({"ISOBAY_ADMIN_KEY": KEY}, data_dir=data_dir))
+    def __init__(self, data_dir: Path, **options: str) -> None:
+        told = environment(ISOBAY_TASKS_AT_ONCE="0", ISOBAY_LOG_LEVEL="error", **options)
+        self._behind = build(Settings.load({"ISOBAY_ADMIN_KEY": KEY, **told}, data_dir=data_dir))
         self._started: list[Service] = []
         self._parent = subprocess.Popen(
             [sys.executable, __file__, str(data_dir)],
-            env=environment(ISOBAY_TASKS_AT_ONCE="0", ISOBAY_LOG_LEVEL="error", PYTHONPATH=os.pathsep.join(sys.path)),
+            env={**told, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
