@@ -95,6 +95,9 @@ def _explained(explained: Mapping[str, Explain], name: str, value: Any) -> str:
 
 def _readable(error: msgspec.ValidationError, kind: Any) -> str:
     """What is wrong, as a phrase. Patterns mean nothing to people: a type may say in words what is wanted."""
+    inspected = msgspec.inspect.type_info(kind)
+    if isinstance(inspected, msgspec.inspect.LiteralType):
+        return f"must be one of {', '.join(map(str, inspected.values))}"
     text = _PATTERN.sub(_wanted(kind), str(error)).replace("`", "").replace(" - at $", " at ")
     return text[:1].lower() + text[1:]
 

@@ -139,6 +139,13 @@ def test_wrong_fields_are_named_and_nothing_is_made(here: Hosted, body: Any, bad
     assert len(here.service.get(PATH)) == before
 
 
+@pytest.mark.parametrize("value", ["efi", 3], ids=["unknown", "number"])
+def test_a_value_that_is_none_of_a_few_is_told_which_there_are(here: Hosted, value: object):
+    """Whatever is given as firmware instead, the answer lists what there is."""
+    said = here.service.client().post(PATH, json={"name": "x", "isoId": here.boots["id"], "firmware": value})
+    assert said.json()["errors"][0]["context"]["fields"] == {"firmware": "must be one of bios, uefi, uefi-secure"}
+
+
 def test_what_an_instance_refers_to_must_be_there_and_boot(here: Hosted):
     """No such ISO: 404; one that does not boot: 409, and it says so."""
     said = here.service.client().post(PATH, json={"name": "x", "isoId": "none"})
