@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from isobay.clock import written
 from isobay.errors import InvalidFieldsError
+from isobay.http.fields import readable
 
 T = TypeVar("T", bound=Struct)
 
@@ -25,7 +26,7 @@ def checked(kind: type[T], values: Mapping[str, Any]) -> T:
             try:
                 good[name] = msgspec.convert(value, types[name])
             except msgspec.ValidationError as error:
-                problems[name.replace("_", "-")] = _phrase(error)
+                problems[name.replace("_", "-")] = readable(error, types[name])
     if problems:
         raise InvalidFieldsError(problems)
     return kind(**good)
@@ -43,7 +44,7 @@ def filters(kind: type[Struct], names: Iterable[str], given: Iterable[str]) -> d
         try:
             found[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
-            raise InvalidFieldsError({name: _phrase(error)}) from error
+            raise InvalidFieldsError({name: readable(error, field.type)}) from error
     return found
 
 
@@ -62,8 +63,3 @@ def moment(name: str, text: str) -> str:
         return written(found if found.tzinfo else found.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
         raise InvalidFieldsError({name: "must be a day or a moment, as 2027-01-31 or 2027-01-31T08:00:00Z"}) from error
-
-
-def _phrase(error: msgspec.ValidationError) -> str:
-    text = str(error).replace("`", "").replace("Expected str matching regex", "must match")
-    return text[:1].lower() + text[1:]

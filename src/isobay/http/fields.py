@@ -69,7 +69,7 @@ def read_values(
             try:
                 values[field.name] = msgspec.convert(given[name], field.type)
             except msgspec.ValidationError as error:
-                problems[name] = _explained(explained, name, given[name]) or _readable(error, field.type)
+                problems[name] = _explained(explained, name, given[name]) or readable(error, field.type)
         elif field.required and field.default is NODEFAULT:
             problems[name] = "is required"
     if problems:
@@ -89,17 +89,17 @@ def read_query(query: bytes) -> list[tuple[str, str]]:
     return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
 
 
-def _explained(explained: Mapping[str, Explain], name: str, value: Any) -> str:
-    return explained[name](value) if name in explained and isinstance(value, str) else ""
-
-
-def _readable(error: msgspec.ValidationError, kind: Any) -> str:
+def readable(error: msgspec.ValidationError, kind: Any) -> str:
     """What is wrong, as a phrase. Patterns mean nothing to people: a type may say in words what is wanted."""
     inspected = msgspec.inspect.type_info(kind)
     if isinstance(inspected, msgspec.inspect.LiteralType):
         return f"must be one of {', '.join(map(str, inspected.values))}"
     text = _PATTERN.sub(_wanted(kind), str(error)).replace("`", "").replace(" - at $", " at ")
     return text[:1].lower() + text[1:]
+
+
+def _explained(explained: Mapping[str, Explain], name: str, value: Any) -> str:
+    return explained[name](value) if name in explained and isinstance(value, str) else ""
 
 
 def _wanted(kind: Any) -> str:

@@ -8,7 +8,9 @@ from msgspec import Meta, Struct
 
 Membership = Literal["ALL_ORG_USERS", "MANY_USERS"]
 ENVIRONMENT_NAME = r"^[a-z0-9_-]{1,63}$"
-EnvironmentName = Annotated[str, Meta(pattern=ENVIRONMENT_NAME)]
+EnvironmentName = Annotated[
+    str, Meta(pattern=ENVIRONMENT_NAME, extra={"wanted": "1 to 63 lower case letters, digits, - and _"})
+]
 
 
 class Named(Struct, frozen=True):

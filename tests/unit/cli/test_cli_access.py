@@ -10,7 +10,7 @@ def test_an_environment_is_made_changed_and_deleted(shelf: CommandLine) -> None:
     made = shelf.json("environments", "create", "lab", "--description", "for trials", "--service", "compute-on")
     assert shelf("environments", "create", "lab").returncode == 1
     wrong = shelf("environments", "create", "Lab 2")
-    assert (wrong.returncode, "name: " in wrong.stderr) == (1, True)
+    assert (wrong.returncode, "name: expected 1 to 63 lower case letters" in wrong.stderr) == (1, True)
     assert shelf.json("environments", "edit", "lab", "--name", "proving_ground")["id"] == made["id"]
     listed = shelf("environments", "list").stdout.splitlines()
     assert [line.split("\t")[1] for line in listed] == ["test_area", "proving_ground"]
