@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from isobay.cli import terminal
+from isobay.cli.asking import ask
 from isobay.cli.choosing import the_only
 from isobay.cli.completing import environment_names
 from isobay.cli.fields import checked
 from isobay.cli.opening import opened
-from isobay.cli.options import DataDir, Json
+from isobay.cli.options import DataDir, Json, Yes
 from isobay.errors import NotFoundError
 from isobay.model import Environment
 from isobay.model.requests import EnvironmentEdit, NewEnvironment
@@ -100,12 +101,14 @@ def edit(
 
 
 @app.command()
-def delete(environment: Name, as_json: Json = False, data_dir: DataDir = None) -> None:
+def delete(environment: Name, yes: Yes = False, as_json: Json = False, data_dir: DataDir = None) -> None:
     """Delete an environment. It is refused while the environment holds an ISO."""
     from isobay.access import OPERATOR
 
     with opened(data_dir) as built:
         found = the_only("environments", built.environments.all(OPERATOR), environment)
+        if not yes:
+            ask("Delete the environment {}?", [found.name])
         built.environments.delete(OPERATOR, found.id)
         terminal.deleted(found.id, found.name, as_json=as_json)
 

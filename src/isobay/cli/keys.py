@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 from isobay.cli import terminal
+from isobay.cli.asking import ask
 from isobay.cli.choosing import the_only
 from isobay.cli.completing import environment_names
 from isobay.cli.fields import checked, moment
 from isobay.cli.opening import opened
-from isobay.cli.options import DataDir, Json
+from isobay.cli.options import DataDir, Json, Yes
 from isobay.model.requests import KeyRequest
 
 app = typer.Typer(help="List, make and delete API keys.", no_args_is_help=True)
@@ -85,6 +86,7 @@ def delete(
     key_id: Annotated[
         str, typer.Argument(help="The key's id, the beginning of it, or its name.", metavar="ID", show_default=False)
     ],
+    yes: Yes = False,
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -93,5 +95,7 @@ def delete(
 
     with opened(data_dir) as built:
         key = the_only("keys", built.keys.all(OPERATOR), key_id)
+        if not yes:
+            ask("Take the key {} back?", [key.name])
         built.keys.delete(OPERATOR, key.id)
         terminal.deleted(key.id, key.name, as_json=as_json)

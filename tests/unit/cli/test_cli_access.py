@@ -14,13 +14,13 @@ def test_an_environment_is_made_changed_and_deleted(shelf: CommandLine) -> None:
     assert shelf.json("environments", "edit", "lab", "--name", "proving_ground")["id"] == made["id"]
     listed = shelf("environments", "list").stdout.splitlines()
     assert [line.split("\t")[1] for line in listed] == ["test_area", "proving_ground"]
-    assert shelf.json("environments", "delete", made["id"][:8]) == {"id": made["id"], "name": "proving_ground"}
-    assert shelf("environments", "delete", "proving_ground").returncode == 3
+    assert shelf.json("environments", "delete", made["id"][:8], "--yes") == {"id": made["id"], "name": "proving_ground"}
+    assert shelf("environments", "delete", "proving_ground", "--yes").returncode == 3
 
 
 def test_an_environment_with_isos_stays(filled: CommandLine) -> None:
     """Deleting an environment that holds ISOs is refused with how many there are."""
-    done = filled("environments", "delete", "test_area")
+    done = filled("environments", "delete", "test_area", "--yes")
     assert done.returncode == 1
     assert "3 ISOs" in done.stderr
 
@@ -43,8 +43,25 @@ def test_a_key_is_printed_once_and_alone(shelf: CommandLine) -> None:
     listed = shelf("keys", "list").stdout
     assert key not in listed
     assert "\tci\tviewer\ttest_area\t" in listed
-    assert shelf("keys", "delete", "ci").returncode == 0
+    assert shelf("keys", "delete", "ci", "--yes").returncode == 0
     assert "\tci\t" not in shelf("keys", "list").stdout
+
+
+def test_nothing_is_deleted_without_asking(shelf: CommandLine) -> None:
+    """A script has to say --yes, on a terminal somebody may say no, and both leave the key or the environment."""
+    shelf("environments", "create", "lab")
+    shelf("keys", "create", "ci", "-e", "lab")
+    for words, question in (
+        (("keys", "delete", "ci"), "Take the key ci back?"),
+        (("environments", "delete", "lab"), "Delete the environment lab?"),
+    ):
+        done = shelf(*words)
+        assert (done.returncode, "--yes" in done.stderr) == (2, True)
+        code, shown = shelf.on_terminal(*words, answer="n\n")
+        assert (code, question in shown) == (1, True)
+        assert f"\t{words[2]}\t" in shelf(words[0], "list").stdout
+        code, shown = shelf.on_terminal(*words, answer="y\n")
+        assert (code, f"Deleted {words[2]}" in shown) == (0, True)
 
 
 def test_a_key_says_how_far_and_how_long_it_goes(shelf: CommandLine) -> None:
@@ -75,7 +92,7 @@ def test_the_key_that_is_printed_opens_the_door(shelf: CommandLine) -> None:
 
 def test_what_would_lock_everybody_out_is_refused(filled: CommandLine) -> None:
     """The last administrator's key stays, and a key without an environment is not made."""
-    assert filled("keys", "delete", "first administrator").returncode == 1
+    assert filled("keys", "delete", "first administrator", "--yes").returncode == 1
     assert filled("keys", "create", "nobody").returncode == 1
     assert filled("keys", "create", "ci", "-e", "nowhere").returncode == 3
 
