@@ -45,12 +45,37 @@ def iso_names(context: typer.Context, incomplete: str) -> list[str]:
     return _fitting(names, incomplete)
 
 
+def instance_names(context: typer.Context, incomplete: str) -> list[str]:
+    """The names of the environment's instances that begin so; their hosts, which may take their time, are not asked."""
+    given = context.params
+    try:
+        with (
+            visiting(given.get("data_dir"), given["environment"], given["service"]) as (built, visit),
+            built.catalog.reading() as tx,
+        ):
+            kept = built.catalog.instances.of_environment(tx, visit.place.environment_id)
+    except IsobayError:  # as above
+        return []
+    return _fitting((each.record.name for each in kept), incomplete)
+
+
 IsoId = Annotated[
     str,
     typer.Argument(
         help="The ISO's id, the beginning of its id, or its name.",
         metavar="ID",
         autocompletion=iso_names,
+        show_default=False,
+    ),
+]
+
+
+InstanceId = Annotated[
+    str,
+    typer.Argument(
+        help="The instance's id, the beginning of its id, or its name.",
+        metavar="ID",
+        autocompletion=instance_names,
         show_default=False,
     ),
 ]

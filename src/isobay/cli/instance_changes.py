@@ -9,7 +9,8 @@ import typer
 
 from isobay.cli.asking import ask
 from isobay.cli.choosing import the_instance, the_iso
-from isobay.cli.instance_following import InstanceId, carry_out
+from isobay.cli.completing import InstanceId, iso_names
+from isobay.cli.instance_following import carry_out
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode, Yes
 from isobay.model.instance import MAX_ISOS
@@ -45,7 +46,10 @@ def stop(
 
 def attach(
     instance_id: InstanceId,
-    iso_id: Annotated[str, typer.Argument(help="The ISO's id or name.", metavar="ISO", show_default=False)],
+    iso_id: Annotated[
+        str,
+        typer.Argument(help="The ISO's id or name.", metavar="ISO", autocompletion=iso_names, show_default=False),
+    ],
     slot: Slot = 0,
     no_wait: NoWait = False,
     environment: EnvironmentName = "test_area",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,11 +15,6 @@ from isobay.model import Instance, Task
 if TYPE_CHECKING:  # what is heavy is loaded when the command runs
     from isobay.access import Visit
     from isobay.app import Isobay
-
-InstanceId = Annotated[
-    str,
-    typer.Argument(help="The instance's id, the beginning of its id, or its name.", metavar="ID", show_default=False),
-]
 
 
 def carry_out(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isobay.cli import terminal
 from isobay.cli.choosing import the_instance
-from isobay.cli.instance_following import InstanceId
+from isobay.cli.completing import InstanceId
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, ServiceCode
 from isobay.cli.pictures import PictureFile, save_picture

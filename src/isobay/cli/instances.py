@@ -8,6 +8,7 @@ import typer
 
 from isobay.cli import terminal
 from isobay.cli.choosing import the_instance, the_iso, the_offering, the_zone
+from isobay.cli.completing import InstanceId, iso_names
 from isobay.cli.fields import checked
 from isobay.cli.instance_changes import (
     attach,
@@ -19,7 +20,7 @@ from isobay.cli.instance_changes import (
     start,
     stop,
 )
-from isobay.cli.instance_following import InstanceId, carry_out
+from isobay.cli.instance_following import carry_out
 from isobay.cli.instance_screens import console, screenshot
 from isobay.cli.opening import visiting
 from isobay.cli.options import DataDir, EnvironmentName, Json, NoWait, ServiceCode
@@ -28,11 +29,20 @@ from isobay.model import AttachedIso, Instance, InstanceEdit, Listing, NewInstan
 
 app = typer.Typer(help="List, show, create, change and delete instances, and see what they show.", no_args_is_help=True)
 Iso = Annotated[
-    str, typer.Option("--iso", help="What it boots from: an ISO's id or name.", metavar="ID", show_default=False)
+    str,
+    typer.Option(
+        "--iso",
+        help="What it boots from: an ISO's id or name.",
+        metavar="ID",
+        autocompletion=iso_names,
+        show_default=False,
+    ),
 ]
 Also = Annotated[
     list[str] | None,
-    typer.Option("--also", help="Another ISO, for the next drive; up to three times.", metavar="ID"),
+    typer.Option(
+        "--also", help="Another ISO, for the next drive; up to three times.", metavar="ID", autocompletion=iso_names
+    ),
 ]
 Firmware = Annotated[str | None, typer.Option(help="bios, uefi or uefi-secure; else what fits.", show_default=False)]
 NOT_OURS = "a file that is no ISO of isobay's"

@@ -105,6 +105,19 @@ def test_an_instance_on_a_terminal_is_a_sentence_and_a_list_a_table(machine: Com
     assert machine.json("tasks", "follow", task_id)["status"] == "SUCCESS"
 
 
+def test_the_shell_completes_names_of_instances(machine: CommandLine) -> None:
+    """Wherever one is wanted, also while its host does not answer; and those of ISOs where one goes into a drive."""
+    _create(machine, "complete")
+    for words in ("show", "edit", "start", "stop -e test_area", "delete --purge", "screenshot", "console"):
+        assert machine.completed(f"instances {words} comp") == ["complete"]
+    for words in ("create new --iso", "create new --iso ipxe --also", "attach complete"):
+        assert machine.completed(f"instances {words} mem") == ["memtest86+x64"]
+    with_no_host = CommandLine(machine.data_dir, machine.data_dir.parent)
+    with_no_host.environ["ISOBAY_LIBVIRT"] = "off"
+    assert with_no_host.completed("instances recover comp") == ["complete"]
+    assert with_no_host.completed("instances show -e nowhere comp") == []
+
+
 def test_what_cannot_be_made_is_told(shelf: CommandLine) -> None:
     """Wrong values by their options, no such ISO with 3, and no host with what to do."""
     shelf.environ["ISOBAY_LIBVIRT"] = "off"
