@@ -211,6 +211,7 @@ uploads = Table(
     Column("length", BigInteger, nullable=False),
     Column("request", Text, nullable=False),
     Column("expires", Binary, nullable=False),
+    Column("whole", Boolean, nullable=False, server_default=false()),
     Index("ix_uploads_expires", "expires"),
 )
 

@@ -7,19 +7,21 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from isobay.catalog.tables import isos, uploads
 
-_COLUMNS = (uploads.c.iso_id, uploads.c.length, uploads.c.request, uploads.c.expires)
+_COLUMNS = (uploads.c.iso_id, uploads.c.length, uploads.c.request, uploads.c.expires, uploads.c.whole)
 
 
 class Upload(Struct, frozen=True):
     """An ISO that somebody sends, or sent: ``length`` is its size in bytes, -1 where only the end tells.
 
     ``request`` is JSON that only who wrote it reads. The upload is forgotten some time after ``expires``.
+    It is ``whole`` from just before its last byte is taken.
     """
 
     iso_id: str
     length: int
     request: str
     expires: str
+    whole: bool = False
 
 
 class Uploads:
@@ -35,9 +37,9 @@ class Uploads:
         row = tx.execute(select(*_COLUMNS).where(uploads.c.iso_id == iso_id)).first()
         return Upload(*row) if row else None
 
-    def set_request(self, tx: Connection, iso_id: str, request: str) -> None:
+    def note(self, tx: Connection, iso_id: str, request: str, *, whole: bool) -> None:
         """Note what is to be known of it from now on."""
-        tx.execute(update(uploads).where(uploads.c.iso_id == iso_id).values(request=request))
+        tx.execute(update(uploads).where(uploads.c.iso_id == iso_id).values(request=request, whole=whole))
 
     def postpone(self, tx: Connection, iso_id: str, expires: str) -> None:
         """Note that it lives."""
@@ -52,8 +54,7 @@ class Uploads:
         statement = select(uploads.c.iso_id).where(uploads.c.expires <= now)
         return list(tx.execute(statement.order_by(uploads.c.expires).limit(limit)).scalars())
 
-    def open(self, tx: Connection) -> list[Upload]:
-        """Those whose ISO is still arriving, and whose length is known."""
-        statement = select(*_COLUMNS).join(isos, isos.c.id == uploads.c.iso_id)
-        rows = tx.execute(statement.where(isos.c.status == "uploading", uploads.c.length >= 0))
-        return [Upload(*row) for row in rows]
+    def whole(self, tx: Connection) -> list[str]:
+        """The ids of those whose ISO is still arriving, though all of it may be there."""
+        statement = select(uploads.c.iso_id).join(isos, isos.c.id == uploads.c.iso_id)
+        return list(tx.execute(statement.where(uploads.c.whole, isos.c.status == "uploading")).scalars())

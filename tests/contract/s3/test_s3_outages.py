@@ -112,3 +112,20 @@ def test_the_store_is_checked(service, options, small, store):
     assert "sha256" in check().stdout
     store.s3.delete_object(Bucket=store.bucket, Key=f"{store.prefix}/{key}")
     assert "missing" in check().stdout
+
+
+def test_nothing_is_asked_of_s3_for_uploads_that_nobody_goes_on_with(tmp_path, options, door, small):
+    """However often a worker looks; and what somebody sends of them is still theirs to go on with."""
+    data, size = small.read_bytes(), small.stat().st_size
+    begin = {"Tus-Resumable": "1.0.0", "Upload-Length": str(size), "Upload-Metadata": "name eA=="}
+    given = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    with serving(tmp_path / "data", **options, ISOBAY_TASKS_AT_ONCE="0") as service:
+        begun, idle = (service.client().post(f"{SEED}/uploads", headers=begin).headers["location"] for _ in range(2))
+        assert service.client().patch(begun, headers=given, content=data[:-1]).status_code == 204
+        before = len(door.passed)
+        for _ in range(3):
+            service.behind.tending.tend()
+        assert len(door.passed) == before
+        given["Upload-Offset"] = str(size - 1)
+        assert service.client().patch(begun, headers=given, content=data[-1:]).status_code == 204
+        assert [service.get(each.replace("/uploads/", "/isos/"))["ready"] for each in (begun, idle)] == [True, False]

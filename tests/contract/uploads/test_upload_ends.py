@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +14,23 @@ from sender import BYTES, LEAST, UPLOADS, VERSION, Sender, proof, until
 
 from isobay.app import Isobay
 from isobay.clock import utc_now
-from service import Service, serving
+from service import Service, environment, serving
 
+DIE = """
+import os, sys
+from isobay.app import build
+from isobay.objects.disk_part import DiskPart
+from isobay.settings import Settings
+from isobay.transfer.checksums import parse_checksum
+
+when, data, upload_id, offset, proof = sys.argv[1:]
+visit = build(Settings.load(data_dir=data)).door.operate("test_area")
+receiving = visit.engine.receive_upload(visit.place, upload_id, int(offset), parse_checksum(proof) if proof else None)
+if when == "before":
+    DiskPart.append = lambda *_: os._exit(9)
+receiving.take(sys.stdin.buffer.read())
+os._exit(9)
+"""
 ISOS = UPLOADS.replace("uploads", "isos")
 MIB = 1 << 20
 
@@ -131,10 +148,10 @@ def test_a_worker_ends_what_a_dead_service_left_whole(tmp_path: Path, small: byt
     with serving(data_dir, ISOBAY_TASKS_AT_ONCE="0") as service:
         upload = Sender(service).begun(len(small), "image", checksum=checksum)
         Sender(service).send(upload, 0, small[:-1])
+        _die("after", data_dir, upload, len(small) - 1, small[-1:])
         with service.behind.catalog.reading() as tx:
             kept = service.behind.catalog.isos.by_id(tx, upload.rpartition("/")[2])
-        with service.behind.objects.resume(kept.object_id) as part:
-            part.append(small[-1:])
+        with service.behind.objects.resume(kept.object_id):
             service.behind.tending.tend()  # somebody has it in hand, so nothing is done
         assert Sender(service).iso(upload)["status"] == "uploading"
         assert Sender(service).offset(upload) == len(small)
@@ -150,6 +167,22 @@ def test_a_worker_ends_what_a_dead_service_left_whole(tmp_path: Path, small: byt
         else:
             assert (iso["status"], iso["checksums"]["sha256"]) == ("ready", hashlib.sha256(small).hexdigest())
             assert sender.stored(upload) == small
+
+
+@pytest.mark.parametrize(("when", "proof"), [("before", ""), ("after", f"sha256:{'0' * 64}")])
+def test_who_dies_with_the_last_byte_in_hand_has_not_ended_the_upload(
+    alone: Service, small: bytes, when: str, proof: str
+):
+    """A worker that looks finds too few bytes that count, and does not look again until somebody goes on with it."""
+    sender, behind = Sender(alone), alone.behind
+    upload = sender.begun(len(small))
+    sender.send(upload, 0, small[:-1])
+    _die(when, behind.settings.data_dir, upload, len(small) - 1, small[-1:], proof)
+    assert _looked_at(behind) == [upload.rpartition("/")[2]]
+    behind.tending.tend()
+    assert (_looked_at(behind), sender.offset(upload)) == ([], len(small) - 1)
+    assert sender.send(upload, len(small) - 1, small[-1:]).status_code == 204
+    assert sender.stored(upload) == small
 
 
 def test_bytes_that_nobody_compared_do_not_outlive_a_crash(tmp_path: Path, small: bytes):
@@ -222,6 +255,18 @@ def test_the_log_has_who_uploaded(sender: Sender, small: bytes):
     log = sender.service.get("/v1/activity_log")
     found = [each["operation"] for each in log if each["objectId"] == upload.rpartition("/")[2]]
     assert sorted(found) == ["iso.upload", "upload.delete"]
+
+
+def _die(when: str, data_dir: Path, upload: str, offset: int, data: bytes, proof: str = "") -> None:
+    """Receive bytes in a process that ends at once before, or after, the store has them."""
+    command = [sys.executable, "-c", DIE, when, str(data_dir), upload.rpartition("/")[2], str(offset), proof]
+    done = subprocess.run(command, env=environment(), input=data, timeout=60, check=False)
+    assert done.returncode == 9
+
+
+def _looked_at(behind: Isobay) -> list[str]:
+    with behind.catalog.reading() as tx:
+        return behind.catalog.uploads.whole(tx)
 
 
 def _expire(behind: Isobay, upload: str) -> None:

@@ -71,7 +71,7 @@ class Receiving:
                     id=self._id,
                 ) from error
             _, row = self._rows()
-            self._asked, self._length = read_asked(row.request), row.length
+            self._asked, self._length, self._whole = read_asked(row.request), row.length, row.whole
             if self._asked.unproven != PROVEN:
                 self._part.restart(min(self._asked.unproven, self._part.size))
             self._start = self._synced = self._part.size
@@ -80,7 +80,7 @@ class Receiving:
                     f"{self._start} bytes of this upload are here, so it goes on there, and not at {offset}.",
                     offset=self._start,
                 )
-            self._mark(self._start if self._proof else PROVEN)
+            self._note(self._start if self._proof else PROVEN, self._start == self._length)
             self._following = self._followed.pop(self._id, self._start) or Following(self._tools, self._asked)
             self._threads = stack.enter_context(ThreadPoolExecutor(1))
             self._stack = stack.pop_all()
@@ -94,6 +94,8 @@ class Receiving:
                 self._part.restart(self._start)
                 self._following = Following(self._tools, self._asked)
                 raise self._too_long(most)
+            if size + len(data) == self._length:
+                self._note(self._asked.unproven, whole=True)  # first: a worker looks at no other upload
             self._part.append(data)
             if self._following.hashed == size:
                 self._following.hash(data)
@@ -132,7 +134,7 @@ class Receiving:
             try:
                 if self._proof:
                     self._part.restart(self._start)
-                    self._mark(PROVEN)
+                    self._note(PROVEN, self._start == self._length)
                 else:
                     self._put_down()
             except IsobayError as error:
@@ -158,11 +160,11 @@ class Receiving:
             raise no_upload(self._id)
         return kept, row
 
-    def _mark(self, unproven: int) -> None:
-        if self._asked.unproven != unproven:
-            self._asked = msgspec.structs.replace(self._asked, unproven=unproven)
+    def _note(self, unproven: int, whole: bool) -> None:
+        if (self._asked.unproven, self._whole) != (unproven, whole):
+            self._asked, self._whole = msgspec.structs.replace(self._asked, unproven=unproven), whole
             with self._tools.catalog.writing() as tx:
-                self._tools.catalog.uploads.set_request(tx, self._id, self._asked.written())
+                self._tools.catalog.uploads.note(tx, self._id, self._asked.written(), whole=whole)
 
     def _too_long(self, most: int) -> TooLargeError:
         if self._length < 0:
@@ -189,7 +191,7 @@ class Receiving:
                 "their way, and none of them was kept. Send them again.",
                 offset=self._start,
             )
-        self._mark(PROVEN)
+        self._note(PROVEN, self._whole)
         self._proof = None
 
     def _sync_beside(self) -> None:
@@ -218,6 +220,7 @@ class Receiving:
     def _put_down(self) -> None:
         self._wait_for_sync()
         self._part.sync()
+        self._note(self._asked.unproven, self._part.size == self._length)
         self._tell()
         self._followed.put(self._id, self._following)
 

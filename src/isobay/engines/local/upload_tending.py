@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from threading import Event
 
-from isobay.catalog import Upload as UploadRow
 from isobay.clock import utc_now
 from isobay.engines.local.arrival_record import ArrivalRecord
 from isobay.engines.local.sharing import Sharing
@@ -13,6 +12,7 @@ from isobay.engines.local.upload_following import Following
 from isobay.engines.local.upload_receiving import refuse
 from isobay.engines.local.upload_record import PROVEN, UploadTools, read_asked
 from isobay.errors import ConflictError, IsobayError, UnavailableError
+from isobay.objects import Part
 from isobay.tasks import LostError
 from isobay.telemetry import logs
 
@@ -39,11 +39,11 @@ class Tending:
         catalog = self._tools.catalog
         with catalog.reading() as tx:
             expired = catalog.uploads.expired(tx, utc_now(), AT_ONCE)
-            open_ = catalog.uploads.open(tx)
+            whole = catalog.uploads.whole(tx)
         for upload_id in expired:
             self._expire(upload_id)
-        for row in open_:
-            self._end(row)
+        for upload_id in whole:
+            self._end(upload_id)
 
     def _expire(self, upload_id: str) -> None:
         catalog = self._tools.catalog
@@ -59,31 +59,44 @@ class Tending:
             return  # somebody goes on with it, or did
         logs.write(logging.INFO, "upload expired", upload=upload_id, bytes=part.size)
 
-    def _end(self, row: UploadRow) -> None:
+    def _end(self, upload_id: str) -> None:
         """End an upload whose process died, or lost its database, between the last byte and the row."""
-        tools, asked = self._tools, read_asked(row.request)
+        tools = self._tools
         with tools.catalog.reading() as tx:
-            kept = tools.catalog.isos.by_id(tx, row.iso_id)
-        if kept is None or asked.unproven != PROVEN or tools.objects.received(kept.object_id) != row.length:
+            kept = tools.catalog.isos.by_id(tx, upload_id)
+        if kept is None:
             return
-        record = ArrivalRecord(tools.catalog, tools.quota, row.iso_id)
         try:
-            with tools.objects.resume(kept.object_id, lambda: self._check(row.iso_id)) as part:
-                try:
-                    Following(tools, asked).finish(record, part)
-                except UnavailableError:
-                    raise
-                except IsobayError as error:
-                    # Nobody waits for the answer any more: the ISO itself says why.
-                    if error.public != error.message:
-                        logs.error("upload failed", upload=row.iso_id, reason=error.message)
-                    with tools.catalog.writing() as tx:
-                        record.failed(tx, error, 0)
-                        tools.catalog.uploads.forget(tx, row.iso_id)
-                    part.discard()
+            with tools.objects.resume(kept.object_id, lambda: self._check(upload_id)) as part:
+                self._finish(upload_id, part)
         except (ConflictError, LostError):
-            return  # somebody else ends it, or it was deleted
-        Sharing(tools.catalog, tools.objects).settle(row.iso_id)
+            return  # somebody has it in hand, or ended it, or it was deleted
+        Sharing(tools.catalog, tools.objects).settle(upload_id)
+
+    def _finish(self, upload_id: str, part: Part) -> None:
+        catalog = self._tools.catalog
+        with catalog.reading() as tx:
+            row = catalog.uploads.get(tx, upload_id)
+        if row is None:
+            raise LostError
+        asked = read_asked(row.request)
+        if asked.unproven != PROVEN or part.size != row.length:  # who noted that it is whole died before it was
+            with catalog.writing() as tx:
+                catalog.uploads.note(tx, upload_id, row.request, whole=False)
+            return
+        record = ArrivalRecord(catalog, self._tools.quota, upload_id)
+        try:
+            Following(self._tools, asked).finish(record, part)
+        except UnavailableError:
+            raise
+        except IsobayError as error:
+            # Nobody waits for the answer any more: the ISO itself says why.
+            if error.public != error.message:
+                logs.error("upload failed", upload=upload_id, reason=error.message)
+            with catalog.writing() as tx:
+                record.failed(tx, error, 0)
+                catalog.uploads.forget(tx, upload_id)
+            part.discard()
 
     def _check(self, upload_id: str, now: str = "") -> None:
         catalog = self._tools.catalog

@@ -16,10 +16,16 @@ BEGIN_CHECKS = sa.text(
 END_CHECKS = sa.text("DELETE FROM object_checks WHERE object_id NOT IN (SELECT object_id FROM isos)")
 
 
+# Whoever received one before may have died with its last byte.
+LOOK_AT_UPLOADS = sa.text("UPDATE uploads SET whole = true")
+
+
 def upgrade() -> None:
-    """Note of every object when it was checked, and drop what nobody reads."""
+    """Note of every object when it was checked, of every upload that all may be there, and drop what nobody reads."""
     op.execute(BEGIN_CHECKS)
     op.execute(END_CHECKS)
     op.create_index("ix_object_checks_checked", "object_checks", ["checked", "object_id"])
+    op.add_column("uploads", sa.Column("whole", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.execute(LOOK_AT_UPLOADS)
     op.drop_index("ix_imports_task_id", "imports")
     op.drop_column("imports", "task_id")
