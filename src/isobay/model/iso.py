@@ -30,7 +30,7 @@ Description = Annotated[
 class BootProof(Struct, rename="camel", kw_only=True, frozen=True):
     """What came of booting an ISO in one of its modes: after how many seconds it showed something, or was given up."""
 
-    mode: Annotated[str, Meta(description="bios, uefi, … as in bootModes")]
+    mode: Annotated[str, Meta(description="bios, uefi, … as in bootModes; uefi-secure is uefi with Secure Boot")]
     result: Annotated[BootResult, Meta(description="Whether it showed anything that is not the firmware's")]
     seconds: float = 0.0
     message: str = ""

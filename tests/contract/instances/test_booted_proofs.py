@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -14,12 +15,34 @@ from PIL import Image
 from rack import Rack, built_on
 
 from hypervisors import Libvirt, until
-from images import image, packaged
+from images import image, packaged, tool
 from isobay.errors import NotFoundError
 from isobay.hypervisor.opening import open_hypervisor
 from isobay.model import BootProof, Task
+from servers import leave_out
 
+SIGNED = {
+    "BOOTX64.EFI": Path("/usr/lib/shim/shimx64.efi.signed"),
+    "grubx64.efi": Path("/usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed"),
+}
+UNSIGNED = {"BOOTX64.EFI": Path("/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi")}
+FAT_BYTES = 8 << 20
 HALT = b"\xfa\xf4\xeb\xfd"  # cli; hlt; and again: the firmware starts it, and nothing ever comes
+
+
+def loader(path: Path, *, is_signed: bool) -> Path:
+    """Make an image that boots Debian's GRUB by UEFI, which then shows its prompt; signed through Microsoft's shim."""
+    files = SIGNED if is_signed else UNSIGNED
+    if missing := [str(file) for file in files.values() if not file.exists()]:
+        leave_out(f"{missing[0]} is missing: install Debian's shim-signed, grub-efi-amd64-signed, grub-efi-amd64-bin")
+    system = path.with_suffix(".efi")
+    system.write_bytes(bytes(FAT_BYTES))
+    subprocess.run([tool("mformat"), "-i", str(system), "::"], check=True)
+    subprocess.run([tool("mmd"), "-i", str(system), "::/EFI", "::/EFI/BOOT"], check=True)
+    for name, file in files.items():
+        subprocess.run([tool("mcopy"), "-i", str(system), str(file), f"::/EFI/BOOT/{name}"], check=True)
+    boot = ("-eltorito-alt-boot", "-e", "efi.img", "-no-emul-boot")
+    return image(path, {"efi.img": system.read_bytes()}, *boot)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +100,14 @@ def test_a_packaged_image_shows_its_screen(proofs: Rack, name: str):
     check_text(proofs, task.subject)
 
 
+@pytest.mark.parametrize("is_signed", [True, False], ids=["signed", "unsigned"])
+def test_secure_boot_shows_what_is_signed(proofs: Rack, tmp_path: Path, is_signed: bool):
+    """A loader with a signature that the firmware knows is shown with Secure Boot and without, another only without."""
+    task = begun(proofs, loader(tmp_path / "loader.iso", is_signed=is_signed), ["uefi"])
+    expected = "shown" if is_signed else "nothing shown"
+    assert [(each.mode, each.result) for each in proved(proofs, task)] == [("uefi", "shown"), ("uefi-secure", expected)]
+
+
 def test_what_hangs_shows_nothing(proofs: Rack, tmp_path: Path, libvirt_server: Libvirt):
     """An image whose boot sector halts shows nothing by BIOS, and by UEFI, which finds nothing on it.
 
@@ -92,6 +123,7 @@ def test_what_hangs_shows_nothing(proofs: Rack, tmp_path: Path, libvirt_server: 
     assert [(each.mode, each.result) for each in proved(proofs, task)] == [
         ("bios", "nothing shown"),
         ("uefi", "nothing shown"),
+        ("uefi-secure", "nothing shown"),
     ]
     with pytest.raises(NotFoundError):
         proofs.here.engine.iso_picture(proofs.here.place, task.subject)

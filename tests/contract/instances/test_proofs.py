@@ -108,7 +108,7 @@ def test_what_becomes_ready_is_booted(rack: Rack, guests: Guests, twin: MemoryHy
     task = rack.done(begun(rack))
     assert (task.kind, task.subject, task.environment_id) == ("iso.prove", iso.id, rack.here.place.environment_id)
     after = now(rack, iso)
-    assert results(after) == [("bios", "shown"), ("uefi", "shown")]
+    assert results(after) == [("bios", "shown"), ("uefi", "shown"), ("uefi-secure", "shown")]
     assert after.updated == iso.updated, "nobody changed it"
     assert (task.result or {})["bootProof"] == msgspec.to_builtins(after.boot_proof)
     assert rack.here.engine.iso_picture(rack.here.place, iso.id).startswith(b"\x89PNG")
@@ -130,7 +130,7 @@ def test_one_is_booted_at_a_time(rack: Rack, guests: Guests, bootable: Path):
     goes_on.set()
     rack.done(first)
     rack.done(begun(rack))
-    assert guests.empty == 2
+    assert guests.empty == 3
 
 
 def test_nothing_shown_is_no_picture(rack: Rack, guests: Guests, bootable: Path):
@@ -141,7 +141,7 @@ def test_nothing_shown_is_no_picture(rack: Rack, guests: Guests, bootable: Path)
     _, task = rack.here.engine.prove_iso(rack.here.place, iso.id)
     rack.done(task)
     after = now(rack, iso)
-    assert results(after) == [("bios", "nothing shown"), ("uefi", "nothing shown")]
+    assert {result for _, result in results(after)} == {"nothing shown"}
     assert after.boot_proof is not UNSET
     assert "firmware" in after.boot_proof[0].message
     with pytest.raises(NotFoundError, match="bootProof"):
@@ -226,7 +226,7 @@ def test_a_stopped_worker_leaves_no_guest(unattended: Rack, guests: Guests, twin
     guests.shown = LOADER
     with working(unattended):
         unattended.done(task)
-    assert results(now(unattended, iso)) == [("bios", "shown"), ("uefi", "shown")]
+    assert {result for _, result in results(now(unattended, iso))} == {"shown"}
 
 
 @pytest.mark.usefixtures("guests")
@@ -305,7 +305,7 @@ def test_equal_images_have_pictures_of_their_own(rack: Rack, guests: Guests, boo
     assert engine.get_iso(places[second.id], second.id).boot_proof is UNSET
     with pytest.raises(NotFoundError):
         engine.iso_picture(places[second.id], second.id)
-    assert guests.empty == 2
+    assert guests.empty == 3
 
 
 def test_a_worker_says_that_no_host_answers(unattended: Rack, bootable: Path, tmp_path: Path):

@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # Pillow comes with the extra libvirt, without which there is
 MEMORY_MB = 1024
 OWNER = "boot-proof"
 EMULATED = 2.0  # times as slow, at least
-MODES: tuple[Firmware, ...] = ("bios", "uefi")
+SECURE: Firmware = "uefi-secure"
+MODES: tuple[Firmware, ...] = ("bios", "uefi", SECURE)
 
 
 class _Course(Struct, frozen=True):
@@ -98,7 +99,7 @@ class Prover:
         course = _Course(work, kept, host)
         proofs: list[BootProof] = []
         picture = b""
-        for mode in kept.iso.boot_modes or ["bios"]:
+        for mode in _modes(course):
             proof, shown = self._prove(course, mode)
             proofs.append(proof)
             picture = shown or picture
@@ -196,6 +197,14 @@ class Prover:
         # Not a change that anybody made: ``updated`` stays.
         catalog.isos.replace(tx, place, msgspec.structs.replace(now.iso, boot_proof=proofs))
         catalog.boot_proofs.keep_picture(tx, kept.iso.id, picture)
+
+
+def _modes(course: _Course) -> list[str]:
+    """What to boot it by: its own modes, and with Secure Boot too where the host can."""
+    modes = course.kept.iso.boot_modes or ["bios"]
+    if "uefi" in modes and not _refusal(course.host.host(), course.architecture, SECURE):
+        return [*modes, SECURE]
+    return modes
 
 
 def _refusal(host: Host, architecture: str, mode: str) -> str:
