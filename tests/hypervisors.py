@@ -17,6 +17,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 from libvirt_namespace import COVERED
+from processes import children
 from servers import leave_out
 
 PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "unshare")
@@ -69,6 +70,12 @@ class Libvirt:
         """The description of a domain."""
         return fromstring(self.virsh("dumpxml", guest_id))  # noqa: S314 -- written by libvirt
 
+    @property
+    def entering(self) -> list[str]:
+        """What to put before a command that is to run where the daemons do, as on their machine."""
+        (init,) = children(self._holder.pid)
+        return ["nsenter", f"--target={init}", "--mount", "--pid", "--net"]
+
     def data_dir(self) -> Path:
         """A new directory for an isobay, which the account of guests can get to."""
         directory = Path(mkdtemp(prefix="data-", dir=self.directory))
@@ -97,8 +104,8 @@ def says(log: Path, text: str, times: int = 1) -> None:
 
 
 @contextmanager
-def libvirt() -> Iterator[Libvirt]:
-    """Run libvirt's daemons until the end of the block."""
+def libvirt(*, alone: bool = False) -> Iterator[Libvirt]:
+    """Run libvirt's daemons until the end of the block. ``alone``: with a network that none but its guests see."""
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing:
         leave_out(f"{', '.join(missing)} missing: install Debian's libvirt-daemon-system, libvirt-clients, qemu-utils")
@@ -108,7 +115,7 @@ def libvirt() -> Iterator[Libvirt]:
     directory = Path(mkdtemp(prefix="isobay-libvirt-"))
     directory.chmod(0o711)
     _furnish(directory)
-    namespace = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    namespace = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *(["--net"] if alone else [])]
     command = [*namespace, sys.executable, str(Path(__file__).with_name("libvirt_namespace.py")), str(directory)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         try:

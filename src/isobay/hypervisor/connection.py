@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock, Thread
+from time import monotonic
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import libvirt
 
@@ -17,6 +19,18 @@ KEEPALIVE_COUNT = 3
 _events_lock = Lock()
 _events: list[Thread] = []
 T = TypeVar("T")
+# What ssh(1) says when it does not get there, and what helps. Each is done as the account that isobay runs as.
+_SSH_SAYS = {
+    "Host key verification failed": (
+        "ssh does not know the key of the host, or knows another: compare it with what the host shows "
+        "(ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then log in there once by ssh as isobay's account."
+    ),
+    "Permission denied (": (
+        "The host lets nobody in with the keys of isobay's account: add its public key to ~/.ssh/authorized_keys of "
+        "the user that the URI names, and leave the key without a passphrase."
+    ),
+    "ssh: ": "See that the name and port in the URI are right, and that the host runs and sshd on it.",
+}
 
 
 class Connection:
@@ -26,6 +40,7 @@ class Connection:
         self.uri = uri
         self._lock = Lock()
         self._opening: Future[Any] | None = None
+        self._patient_until = 0.0
 
     def ask(self, work: Callable[[Any], T], guest_id: str = "") -> T:
         """What ``work`` makes of the open connection; it is called once more where the connection broke meanwhile.
@@ -48,19 +63,18 @@ class Connection:
             opening = self._opening
             if opening is None or (opening.done() and (opening.exception() or not _lives(opening.result()))):
                 opening = self._opening = Future()
+                self._patient_until = monotonic() + OPEN_SECONDS
                 # A daemon that hangs takes the connection and says nothing, and libvirt waits for it without end.
                 Thread(target=_open, args=(self.uri, opening), daemon=True).start()
+            # Who asks later does not wait as long again: others are behind it, who ask other hosts.
+            patience = max(0.0, self._patient_until - monotonic())
         try:
-            return opening.result(OPEN_SECONDS)
+            return opening.result(patience)
         except TimeoutError as error:
-            raise UnavailableError(
-                f"libvirt at {self.uri} takes the connection and does not answer. Start it anew on its host."
-            ) from error
+            raise UnavailableError(f"libvirt at {self.uri} does not answer. {_if_silent(self.uri)}") from error
         except libvirt.libvirtError as error:
             raise UnavailableError(
-                f"libvirt at {self.uri} cannot be reached: {error}. On its host, install libvirt-daemon-system and "
-                "QEMU where they are missing, start libvirtd and virtlogd, and put isobay's account into the group "
-                "libvirt."
+                f"libvirt at {self.uri} cannot be reached: {error}. {_if_refused(self.uri, str(error))}"
             ) from error
 
     def _drop(self, opened: Any) -> None:
@@ -83,12 +97,42 @@ def is_code(error: Any, *codes: int) -> bool:
 def _open(uri: str, opening: Future[Any]) -> None:
     try:
         _run_events()
-        opened = libvirt.open(uri)
+        opened = libvirt.open(_without_questions(uri))
         # A daemon that hangs later on closes the connection by this, and so ends what waits for it.
         opened.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
         opening.set_result(opened)
     except libvirt.libvirtError as error:
         opening.set_exception(error)
+
+
+def _by_ssh(uri: str) -> bool:
+    return urlsplit(uri).scheme.endswith("+ssh")
+
+
+def _without_questions(uri: str) -> str:
+    """The URI by which ssh asks nobody for a password or a yes, at the terminal that isobay was started from."""
+    if not _by_ssh(uri) or "no_tty=" in uri:
+        return uri
+    return f"{uri}{'&' if urlsplit(uri).query else '?'}no_tty=1"
+
+
+def _if_silent(uri: str) -> str:
+    if not _by_ssh(uri):
+        return "It takes the connection and says nothing; start it anew on its host."
+    return "See whether the host can be reached by ssh, as isobay's account; if so, start libvirtd anew there."
+
+
+def _if_refused(uri: str, said: str) -> str:
+    """What to do about what libvirt, or ssh for it, says."""
+    by_ssh = _by_ssh(uri)
+    advice = [told for words, told in _SSH_SAYS.items() if by_ssh and words in said]
+    account = "the user that the URI names" if by_ssh else "isobay's account"
+    return (
+        advice[0]
+        if advice
+        else "On its host, install libvirt-daemon-system and QEMU where they are missing, start libvirtd and virtlogd, "
+        f"and put {account} into the group libvirt."
+    )
 
 
 def _lives(opened: Any) -> bool:

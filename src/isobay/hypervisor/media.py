@@ -22,6 +22,9 @@ class Media(Protocol):
     def image(self, file: str) -> Path:
         """The image of such a path: the other way round."""
 
+    def sweep(self, opened: Any) -> int:
+        """Delete the copies of images that are gone here, and are in no domain; how many."""
+
 
 class Here:
     """Images on this machine, which guests read where they lie. ``data_dir``: what is below it is isobay's own."""
@@ -40,9 +43,13 @@ class Here:
         """The same path."""
         return Path(file)
 
+    def sweep(self, opened: Any) -> int:  # noqa: ARG002 -- the seam's
+        """Nothing was copied."""
+        return 0
+
 
 class Elsewhere:
-    """Images for another machine: each below ``data_dir`` is sent there once, and stays there."""
+    """Images for another machine: each below ``data_dir`` is sent there once, and stays as long as it is here."""
 
     def __init__(self, data_dir: Path, storage: Storage) -> None:
         self._data_dir = data_dir.absolute()
@@ -58,3 +65,7 @@ class Elsewhere:
         """What it was sent from."""
         _, *parts = Path(file).name.split("+")
         return self._data_dir.joinpath(*parts)
+
+    def sweep(self, opened: Any) -> int:
+        """See ``Media.sweep``. Objects are never made again under the same name."""
+        return self._storage.sweep(opened, lambda sent: self.image(sent).exists())

@@ -78,6 +78,9 @@ class Watching:
             # Or else the catalogue came back from a backup that is older than the guest: its disk is not made again.
             host.remove(guest_id, keep_disk=True)
             logs.write(logging.INFO, "guest of no instance removed; its disk is kept", guest=guest_id, host=uri)
+        swept = host.sweep()
+        if swept:
+            logs.write(logging.INFO, "copies of deleted images removed", count=swept, host=uri)
         for guest_id, seen in found.items():
             kept = rows.get(guest_id)
             if (
