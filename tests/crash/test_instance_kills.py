@@ -143,7 +143,9 @@ class Instances:
 
     def _gather(self) -> None:
         for instance_id, task_id in list(self._tasks.items()):
-            task = self._service.client().get(f"/v1/tasks/{task_id}").json()
+            answer = self._service.client().get(f"/v1/tasks/{task_id}")
+            assert answer.status_code == 200, answer.text
+            task = answer.json()
             if task["taskStatus"] != "PENDING":
                 assert task["taskStatus"] == "SUCCESS", task.get("errors")
                 self.ended.append(task)
