@@ -100,6 +100,22 @@ def test_a_packaged_image_shows_its_screen(proofs: Rack, name: str):
     check_text(proofs, task.subject)
 
 
+def test_what_the_host_cannot_run_has_failed(proofs: Rack, libvirt_server: Libvirt):
+    """Where libvirt cannot start the guest, as without the daemon that keeps guests' logs, the proof says why."""
+    task = begun(proofs, packaged("ipxe"), ["bios"])
+    (before,) = proved(proofs, task)
+    libvirt_server.order("SIGTERM", "virtlogd")
+    try:
+        _, again = proofs.here.engine.prove_iso(proofs.here.place, task.subject)
+        (proof,) = proved(proofs, again)
+    finally:
+        libvirt_server.order("start", "virtlogd")
+    assert (before.result, proof.result) == ("shown", "failed")
+    assert "virtlogd" in proof.message
+    with pytest.raises(NotFoundError):
+        proofs.here.engine.iso_picture(proofs.here.place, task.subject)
+
+
 @pytest.mark.parametrize("is_signed", [True, False], ids=["signed", "unsigned"])
 def test_secure_boot_shows_what_is_signed(proofs: Rack, tmp_path: Path, is_signed: bool):
     """A loader with a signature that the firmware knows is shown with Secure Boot and without, another only without."""

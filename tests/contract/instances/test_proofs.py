@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread, Timer
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -16,11 +17,16 @@ from msgspec import UNSET
 from rack import PATIENCE_SECONDS, Rack, built_on, until
 
 from drawn import FIRMWARE, SIZE, text
+from isobay.app import build
 from isobay.errors import ConflictError, ForbiddenError, NotFoundError, WrongStateError
 from isobay.hypervisor import Change, Guest, Screen, Seen
 from isobay.hypervisor.memory import TWIN, MemoryHypervisor
 from isobay.model import Iso, Task
+from isobay.settings import Settings
 from service import environment
+
+if TYPE_CHECKING:
+    from s3_server import S3Server
 
 NOTHING = text(*FIRMWARE)
 LOADER = text(*FIRMWARE[:2], *["The boot loader of a system says what it does."] * 3)
@@ -179,6 +185,22 @@ def test_what_the_host_cannot_boot_is_not_tried(tmp_path: Path, bootable: Path):
     assert proof is not UNSET
     assert "riscv64" in proof[0].message
     rack.built.catalog.close()
+
+
+def test_what_is_in_s3_is_not_tried(s3: S3Server, tmp_path: Path, bootable: Path):
+    """Guests need files: an image in S3 is not booted, and who asks for it is told so, but not where it lies."""
+    host = MemoryHypervisor()
+    Guests(host)
+    built = build(Settings.load(s3.options(), data_dir=tmp_path / "data", **QUICK), connect=lambda _uri: host)
+    rack = Rack(built, host)
+    iso = rack.shelve(bootable, "bootable", boot_modes=["bios"])
+    with rack.working():
+        rack.done(begun(rack))
+    proof = now(rack, iso).boot_proof
+    assert proof is not UNSET
+    assert [(each.result, "s3://" in each.message) for each in proof] == [("not tried", False)]
+    assert "no instances here" in proof[0].message
+    built.catalog.close()
 
 
 @pytest.mark.parametrize("options", [{"boot_proof": "off"}, {"libvirt": "off"}], ids=["off", "no host"])

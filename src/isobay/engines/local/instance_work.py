@@ -87,7 +87,7 @@ class InstanceWorker:
             # What is away comes back, and then this is tried again by itself.
             is_stuck = kind == kinds.EJECT and not isinstance(error, UnavailableError)
             if is_unmade or is_stuck:
-                self._tools.change(tx, kept.id, problem=error.message)
+                self._tools.change(tx, kept.id, problem=error.public)
             for drive in kept.isos:
                 if drive.leaving:
                     self._tools.catalog.instances.set_leaving(tx, kept.id, drive.slot, leaving=False)

@@ -333,4 +333,4 @@ def _check_zone(iso: Kept, zone: Zone) -> None:
 
 
 def _away(error: UnavailableError | None) -> str:
-    return f"Its host does not answer. {error.message}" if error else ""
+    return f"Its host does not answer. {error.public}" if error else ""

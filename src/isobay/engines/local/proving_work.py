@@ -134,11 +134,11 @@ class Prover:
             try:
                 image = self._image(course)
             except UnavailableError as error:  # objects are not kept in files
-                return BootProof(mode=mode, result="not tried", message=error.message), b""
+                return BootProof(mode=mode, result="not tried", message=error.public), b""
             with self._running(course, firmware, image):
                 looked = look_at(course.host, course.work, speech, patience)
         except HypervisorError as error:
-            return BootProof(mode=mode, result="failed", message=error.message), b""
+            return BootProof(mode=mode, result="failed", message=error.public), b""
         result: BootResult = "shown" if looked.picture else "nothing shown"
         seconds = round(looked.seconds, 1)
         return BootProof(mode=mode, result=result, seconds=seconds, message=looked.message), looked.picture
