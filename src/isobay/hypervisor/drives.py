@@ -21,21 +21,22 @@ def change_drive(domain: Any, target: str, drive: str) -> None:
 
     Raises libvirtError where libvirt refuses it, or the guest fights for its tray all the while.
     """
+    has_closed = False
     for tries_left in reversed(range(TRIES)):
         live = bool(domain.isActive())
         flags = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE if live else 0
         flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
         try:
-            if live:
+            if has_closed:
                 _open_what_libvirt_takes_for_open(domain, target)
             domain.updateDeviceFlags(drive, flags)
         except libvirt.libvirtError as error:
             # It started or stopped between the question and the change; or its firmware or its system closed the tray
             # between libvirt's opening and filling it, which QEMU refuses, and libvirt calls an internal error.
-            turned = bool(domain.isActive()) != live
-            closed = live and is_code(error, libvirt.VIR_ERR_INTERNAL_ERROR)
-            if not (tries_left and (turned or closed)):
+            has_turned = bool(domain.isActive()) != live
+            has_closed = live and is_code(error, libvirt.VIR_ERR_INTERNAL_ERROR)
+            if not (tries_left and (has_turned or has_closed)):
                 raise
             Event().wait(WAIT_SECONDS)
         else:
@@ -43,7 +44,11 @@ def change_drive(domain: Any, target: str, drive: str) -> None:
 
 
 def _open_what_libvirt_takes_for_open(domain: Any, target: str) -> None:
-    """Open a tray in truth: a drive that is reset closes it, QEMU tells nobody, and libvirt would not open it again."""
+    """Open a tray in truth: a drive that is reset closes it, QEMU tells nobody, and libvirt would not open it again.
+
+    libvirt has no call for it, also not by force, and calls a domain tainted that got an order without it: this is
+    for when it refused.
+    """
     description = fromstring(domain.XMLDesc(0))  # noqa: S314 -- written by libvirt, which the operator trusts
     for shown in description.iterfind("devices/disk"):
         place, alias = shown.find("target"), shown.find("alias")

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -155,11 +156,23 @@ def test_images_stay_isobays_own(real: Hypervisor, new_image: Callable[[str], Pa
 
 
 def test_a_tray_that_closed_unheard_is_opened(
-    real: Hypervisor, libvirt_server: Libvirt, new_image: Callable[[str], Path]
+    real: Hypervisor, libvirt_server: Libvirt, new_image: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ):
-    """An image goes into a drive that the firmware reset, which closed its tray, and libvirt did not hear of it."""
+    """An image goes into a drive that the firmware reset, which closed its tray, and libvirt did not hear of it.
+
+    Into a tray that is open it goes without an order to QEMU, which taints a domain.
+    """
     guest, one = new_guest(real), new_image("one")
     real.define(guest)
+    ordered = []
+    qemu = import_module("libvirt_qemu")  # of the extra libvirt
+    tell = qemu.qemuMonitorCommand
+
+    def told(*arguments: Any) -> Any:
+        ordered.append(arguments)
+        return tell(*arguments)
+
+    monkeypatch.setattr(qemu, "qemuMonitorCommand", told)
 
     def asked(command: str, **arguments: object) -> Any:
         order = {"execute": command, "arguments": arguments}
@@ -175,10 +188,16 @@ def test_a_tray_that_closed_unheard_is_opened(
     libvirt_server.virsh("start", guest.id, "--paused")
     asked("blockdev-open-tray", id="ide0-0-0", force=True)
     until(seems_open, "libvirt hears of the open tray")
+    real.insert(guest.id, 0, one)
+    real.insert(guest.id, 0, None)
+    assert not ordered
+    asked("blockdev-open-tray", id="ide0-0-0", force=True)
+    until(seems_open, "libvirt hears of it again")
     libvirt_server.virsh("resume", guest.id)
     until(lambda: not is_open(), "the firmware closes the tray")
     assert seems_open()
     real.insert(guest.id, 0, one)
+    assert ordered
     assert real.all()[guest.id].drives[0] == Drive(0, one)
 
 
