@@ -67,7 +67,12 @@ def the_instance(visit: Visit, word: str) -> Instance:
 
 def the_offering(visit: Visit, word: str) -> ComputeOffering:
     """The compute offering that is meant, as ``the_instance`` is."""
-    return the_only("computeofferings", visit.engine.instances.offerings(visit.place), word)
+    offerings = visit.engine.instances.offerings(visit.place)
+    try:
+        return the_only("computeofferings", offerings, word)
+    except NotFoundError as error:
+        names = ", ".join(each.name for each in offerings)
+        raise NotFoundError(f"There is no offering {word!r}; there are {names}.", **error.context) from error
 
 
 def the_others(built: Isobay, visit: Visit, names: Sequence[str]) -> Sequence[str]:

@@ -14,10 +14,14 @@ from isobay.errors import InvalidFieldsError
 from isobay.http.fields import readable
 
 T = TypeVar("T", bound=Struct)
+NOTHING: Mapping[str, str] = {}
 
 
-def checked(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Make a struct of the values that are not None. Raises InvalidFieldsError that names all bad ones."""
+def checked(kind: type[T], values: Mapping[str, Any], options: Mapping[str, str] = NOTHING) -> T:
+    """Make a struct of the values that are not None. Raises InvalidFieldsError that names all bad ones.
+
+    ``options`` has those whose option is not called as the field is.
+    """
     types = {field.name: field.type for field in msgspec.structs.fields(kind)}
     problems: dict[str, str] = {}
     good: dict[str, Any] = {}
@@ -26,7 +30,7 @@ def checked(kind: type[T], values: Mapping[str, Any]) -> T:
             try:
                 good[name] = msgspec.convert(value, types[name])
             except msgspec.ValidationError as error:
-                problems[name.replace("_", "-")] = readable(error, types[name])
+                problems[options.get(name) or name.replace("_", "-")] = readable(error, types[name])
     if problems:
         raise InvalidFieldsError(problems)
     return kind(**good)

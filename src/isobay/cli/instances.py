@@ -46,6 +46,12 @@ Also = Annotated[
 ]
 Firmware = Annotated[str | None, typer.Option(help="bios, uefi or uefi-secure; else what fits.", show_default=False)]
 NOT_OURS = "a file that is no ISO of isobay's"
+_OPTIONS = {
+    "cpu_count": "cpus",
+    "memory_in_mb": "memory",
+    "root_volume_size_in_gb": "disk",
+    "additional_iso_ids": "also",
+}
 _HEADINGS = ("ID", "Name", "State", "CPUs", "Memory", "Disk", "ISO", "Address")
 
 
@@ -133,7 +139,7 @@ def create(
             values["compute_offering_id"] = the_offering(visit, offering).id
         if zone:
             values["zone_id"] = the_zone(visit, zone).id
-        wanted = checked(NewInstance, values)
+        wanted = checked(NewInstance, values, _OPTIONS)
         begun = visit.engine.instances.create(visit.place, visit.identity, wanted)
         carry_out(built, visit, "instance.create", begun, wait=not no_wait, as_json=as_json)
 
