@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,21 +64,17 @@ def _add_one(built: Isobay, visit: Visit, path: Path, name: str) -> Iso:
 
 def _tell_added(path: Path, iso: Iso, *, as_json: bool) -> None:
     if as_json:
-        _json_line({"path": _text(path), "iso": iso})
+        _json_line({"path": terminal.path_text(path), "iso": iso})
     else:
         tell_shelved("Added", iso)
 
 
 def _tell_refusal(path: Path, error: IsobayError, *, as_json: bool) -> None:
     if as_json:
-        _json_line({"path": _text(path), "error": error.told() | {"message": terminal.clean(error.message)}})
+        told = error.told() | {"message": terminal.clean(error.message)}
+        _json_line({"path": terminal.path_text(path), "error": told})
     sentence = error.message if error.message.startswith(str(path)) else f"{path}: {error.message}"
     terminal.say(f"isobay: {sentence}")
-
-
-def _text(path: Path) -> str:
-    """A path as JSON can hold it; names of files may be any bytes."""
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _json_line(value: object) -> None:

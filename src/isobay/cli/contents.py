@@ -39,7 +39,10 @@ def show(listing: Listing, opening: Opening, path: str, output: Path | None, *, 
     if output is not None:
         content = opening(inside)
         save(content.chunks, content.size, output)
-        terminal.say(f"{output}: {content.size} bytes")
+        if as_json:
+            terminal.json({"path": terminal.path_text(output), "bytes": content.size})
+        else:
+            terminal.say(f"{output}: {content.size} bytes")
     elif not _listed(listing, inside, as_json=as_json):
         _print(opening(inside))
 

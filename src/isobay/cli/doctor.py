@@ -14,8 +14,6 @@ from isobay.settings import Settings
 if TYPE_CHECKING:  # loaded when the command runs
     from isobay.engines.local.checkup_hosts import Fact
 
-_MARKS = {"ok": "✓", "notice": "!", "problem": "✗"}
-
 
 def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Say what this machine and the hosts of instances can do, and what to install or start.
@@ -38,4 +36,4 @@ def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 
 def _row(fact: Fact) -> tuple[str, str, str]:
-    return _MARKS[fact.verdict] if terminal.is_terminal() else fact.verdict, fact.about, fact.message
+    return terminal.verdict_text(fact.verdict), fact.about, fact.message

@@ -74,7 +74,7 @@ def download(
             iso = the_iso(visit, iso_id)
             path = _Saving(iso, output).save(lambda saving: _copy(visit, saving))
     if as_json:
-        terminal.json({"path": os.fsencode(path).decode("utf-8", "replace"), "iso": iso})
+        terminal.json({"path": terminal.path_text(path), "iso": iso})
     else:
         terminal.line(path)
 

@@ -17,8 +17,6 @@ from isobay.settings import Settings
 if TYPE_CHECKING:  # loaded when the command runs
     from isobay.inspection.diagnosis import Diagnosis
 
-_MARKS = {"ok": "✓", "notice": "!", "problem": "✗"}
-
 
 def examine(url: str, checksum_url: str, settings: Settings, imported: Path | None, *, as_json: bool) -> None:
     """Tell what the import doctor finds. Raises typer.Exit where an import would fail."""
@@ -45,11 +43,7 @@ def _room(settings: Settings) -> int:
 
 
 def _tell(diagnosis: Diagnosis) -> None:
-    is_read = terminal.is_terminal()
-    rows = (
-        (_MARKS[finding.verdict] if is_read else finding.verdict, finding.subject, finding.message)
-        for finding in diagnosis.findings
-    )
+    rows = ((terminal.verdict_text(each.verdict), each.subject, each.message) for each in diagnosis.findings)
     terminal.table(("", "About", "Finding"), rows)
     if diagnosis.report:
         terminal.facts(diagnosis.url, facts_of(diagnosis.report))

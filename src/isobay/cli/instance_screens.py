@@ -24,8 +24,8 @@ def screenshot(
         instance = the_instance(visit, instance_id)
         screen = visit.engine.instances.screen(visit.place, instance.id)
     path = save_picture(screen.png, instance.id, output, as_json=as_json)
-    if as_json:
-        terminal.json({"path": str(path), "width": screen.width, "height": screen.height})
+    if path and as_json:
+        terminal.json({"path": terminal.path_text(path), "width": screen.width, "height": screen.height})
     elif path:
         terminal.say(f"{path}: {screen.width} × {screen.height} pixels")
 

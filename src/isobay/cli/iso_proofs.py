@@ -67,7 +67,7 @@ def picture(
         iso = the_iso(visit, iso_id)
         png = visit.engine.iso_picture(visit.place, iso.id)
     path = save_picture(png, iso.id, output, as_json=as_json)
-    if as_json:
-        terminal.json({"path": str(path), "bytes": len(png)})
+    if path and as_json:
+        terminal.json({"path": terminal.path_text(path), "bytes": len(png)})
     elif path:
         terminal.say(f"{path}: {len(png)} bytes")

@@ -5,9 +5,11 @@ Names and labels come from images, so nothing is printed before ``clean`` took o
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -153,6 +155,16 @@ def bytes_text(size: int) -> str:
     units = ("B", "KiB", "MiB", "GiB", "TiB")
     power = min(max(size.bit_length() - 1, 0) // 10, len(units) - 1)
     return f"{size} B" if power == 0 else f"{size / (1 << 10 * power):.1f} {units[power]}"
+
+
+def path_text(path: Path) -> str:
+    """A path as JSON can hold it; names of files may be any bytes."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def verdict_text(verdict: str) -> str:
+    """A verdict of a doctor: on a terminal a sign, else the word."""
+    return {"ok": "✓", "notice": "!", "problem": "✗"}[verdict] if is_terminal() else verdict
 
 
 def yes_no(value: bool) -> str:

@@ -214,6 +214,13 @@ def test_output_goes_into_what_is_no_regular_file(filled: CommandLine, tmp_path:
     assert (done.returncode, done.stderr) == (1, f"isobay: {full} cannot be written: No space left on device.\n")
 
 
+def test_what_was_saved_is_told_in_json(filled: CommandLine, tmp_path: Path) -> None:
+    """Path and bytes, also where the file's name is no text."""
+    named = tmp_path / os.fsdecode(b"caf\xe9")
+    said = filled.json("isos", "files", "ipxe", "isolinux.bin", "-o", named)
+    assert (said, named.stat().st_size) == ({"path": str(tmp_path / "caf\ufffd"), "bytes": 38912}, 38912)
+
+
 def test_output_keeps_the_mode_of_a_file(filled: CommandLine, tmp_path: Path) -> None:
     """A file that is there gets the new bytes and keeps who may read it."""
     saved = tmp_path / "private"
