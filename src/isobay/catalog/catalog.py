@@ -23,6 +23,7 @@ from isobay.catalog.places import Place, Places
 from isobay.catalog.sharing import Sharing
 from isobay.catalog.tasks import Tasks
 from isobay.catalog.unchanged import Unchanged, about_to_wait
+from isobay.catalog.unsettled import Unsettled
 from isobay.catalog.uploads import Uploads
 from isobay.errors import IsobayError, UnavailableError
 from isobay.model import IsoRecord, Listing, Page
@@ -50,6 +51,7 @@ class Catalog:
         self.places = Places()
         self.sharing = Sharing()
         self.tasks = Tasks(task_days)
+        self.unsettled = Unsettled()
         self.uploads = Uploads()
         self._unchanged = Unchanged(database.path, REMEMBERED)
         self._pages = Unchanged(database.path, REMEMBERED_PAGES)

@@ -215,6 +215,13 @@ uploads = Table(
     Index("ix_uploads_expires", "expires"),
 )
 
+# The ISOs that became ready, and are to be compared with equal ones when nobody waits for an answer.
+unsettled = Table(
+    "unsettled",
+    metadata,
+    Column("iso_id", ForeignKey("isos.id", ondelete="CASCADE"), primary_key=True),
+)
+
 share_sets = Table(
     "share_sets",
     metadata,

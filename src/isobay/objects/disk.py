@@ -13,6 +13,7 @@ from pathlib import Path
 
 from isobay.errors import ConflictError, MissingObjectError, StorageError
 from isobay.objects.copying import received_file
+from isobay.objects.disk_freeing import Freeing
 from isobay.objects.disk_layout import DIRECTORY_MODE, INCOMING, Files, stored_ids
 from isobay.objects.disk_part import DiskPart, received_bytes, resumed_part
 from isobay.objects.disk_room import Room
@@ -46,6 +47,7 @@ class DiskObjects:
         self._root = root
         self._boot = boot_id() if boot is None else boot
         self._room = Room(root)
+        self._freeing = Freeing()
         with self._room.refusing():
             (root / INCOMING).mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
 
@@ -107,7 +109,8 @@ class DiskObjects:
         """Delete an object or a part, if it is there. Raises StorageError where it cannot be."""
         files = Files.of(self._root, object_id)
         try:
-            files.unlink()
+            with self._freeing.later(files.whole):
+                files.unlink()
         except OSError as error:
             raise StorageError(
                 f"{error.filename} cannot be deleted: {os.strerror(error.errno or 0)}. "

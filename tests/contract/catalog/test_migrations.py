@@ -129,6 +129,22 @@ def test_what_was_never_checked_is_due_after_the_upgrade_as_before(empty_databas
     catalog.close()
 
 
+def test_uploads_that_were_begun_before_the_upgrade_are_looked_at(empty_database_url, raw):
+    """Whoever received one may have died with its last byte, and did not note that."""
+    with raw(empty_database_url).begin() as connection:
+        _upgrade(connection, "0007")
+        _put(connection, "scopes", id=1)
+        _put(connection, "connections", id="c", scope_id=1)
+        _put(connection, "environments", id="e", connection_id="c", scope_id=1)
+        _put(connection, "isos", seq=1, id="i", scope_id=1, environment_id="e", status="uploading")
+        _put(connection, "uploads", iso_id="i")
+
+    catalog = open_catalog(empty_database_url)
+    with catalog.reading() as tx:
+        assert catalog.uploads.whole(tx) == ["i"]
+    catalog.close()
+
+
 def test_tables_of_a_later_version_are_refused(database_url, raw):
     """A database that a newer isobay made is left alone, and the error says what to do."""
     with raw(database_url).begin() as connection:

@@ -43,6 +43,7 @@ class ArrivalRecord:
         """Say that it is there, whole and checked."""
         self.expect(tx, fields["size"])
         self._change(tx, object_id, ready=True, status="ready", progress=1.0, **fields)
+        self._catalog.unsettled.add(tx, self._iso_id)
         if fields["bootable"]:
             self._catalog.boot_proofs.await_one(tx, self._iso_id)
 

@@ -8,7 +8,6 @@ from isobay.catalog import Catalog
 from isobay.engines.local.arrival_record import ArrivalRecord
 from isobay.engines.local.import_attempt import Attempt, Tools
 from isobay.engines.local.importing import Imports
-from isobay.engines.local.sharing import Sharing
 from isobay.tasks import LostError, Work
 
 
@@ -29,4 +28,3 @@ class Importer(Struct, frozen=True):
         record = ArrivalRecord(self.catalog, self.tools.quota, kept.iso.id)
         attempt = Attempt(self.tools, work, record)
         attempt.run(self.imports.request(found), kept.object_id, found.version)
-        Sharing(self.catalog, self.tools.objects).settle(kept.iso.id)

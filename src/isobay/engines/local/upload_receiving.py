@@ -13,7 +13,6 @@ from isobay.catalog import Upload as UploadRow
 from isobay.catalog.isos import Kept
 from isobay.engines.local.arrival import Hashes
 from isobay.engines.local.arrival_record import ArrivalRecord
-from isobay.engines.local.sharing import Sharing
 from isobay.engines.local.upload_following import Followed, Following
 from isobay.engines.local.upload_record import PROVEN, UploadTools, no_upload, read_asked, told
 from isobay.errors import (
@@ -116,14 +115,11 @@ class Receiving:
         with self._lock:
             self._prove()
             self._look()
-            is_whole = self._length in (-1, self._part.size)
-            if is_whole:
+            if self._length in (-1, self._part.size):
                 self._finish()
             else:
                 self._put_down()
             self._close()
-        if is_whole:
-            Sharing(self._tools.catalog, self._tools.objects).settle(self._id)
         return told(self._tools, *self._rows())
 
     def leave(self) -> None:

@@ -1,4 +1,7 @@
-"""What a worker does for uploads that nobody sends to: it ends those that are whole, and deletes those that expired."""
+"""What a worker does for uploads that nobody sends to: it ends those that are whole, and deletes those that expired.
+
+It also has equal images kept once: who sent or imported one has the answer then, and cannot tell from its time.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,7 @@ class Tending:
             self._expire(upload_id)
         for upload_id in whole:
             self._end(upload_id)
+        Sharing(catalog, self._tools.objects).settle_new()
 
     def _expire(self, upload_id: str) -> None:
         catalog = self._tools.catalog
@@ -71,7 +75,6 @@ class Tending:
                 self._finish(upload_id, part)
         except (ConflictError, LostError):
             return  # somebody has it in hand, or ended it, or it was deleted
-        Sharing(tools.catalog, tools.objects).settle(upload_id)
 
     def _finish(self, upload_id: str, part: Part) -> None:
         catalog = self._tools.catalog

@@ -8,6 +8,8 @@ from alembic import op
 revision = "0008"
 down_revision = "0007"
 
+ID = sa.String(length=36).with_variant(sa.String(length=36, collation="C"), "postgresql")
+
 # An object without a row was never read again, and counts from when its ISO was made, as before.
 BEGIN_CHECKS = sa.text(
     "INSERT INTO object_checks (object_id, checked, claimed) SELECT object_id, min(created), '' FROM isos "
@@ -27,5 +29,11 @@ def upgrade() -> None:
     op.create_index("ix_object_checks_checked", "object_checks", ["checked", "object_id"])
     op.add_column("uploads", sa.Column("whole", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.execute(LOOK_AT_UPLOADS)
+    op.create_table(
+        "unsettled",
+        sa.Column("iso_id", ID, nullable=False),
+        sa.ForeignKeyConstraint(["iso_id"], ["isos.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("iso_id"),
+    )
     op.drop_index("ix_imports_task_id", "imports")
     op.drop_column("imports", "task_id")
