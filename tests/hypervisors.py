@@ -72,9 +72,9 @@ class Libvirt:
 
     @property
     def entering(self) -> list[str]:
-        """What to put before a command that is to run where the daemons do, as on their machine."""
+        """What to put before a command that is to run on the machine of the daemons, with all that it starts."""
         (init,) = children(self._holder.pid)
-        return ["nsenter", f"--target={init}", "--mount", "--pid", "--net"]
+        return ["nsenter", f"--target={init}", "--mount", "--pid", "--net", "--no-fork"]
 
     def data_dir(self) -> Path:
         """A new directory for an isobay, which the account of guests can get to."""

@@ -71,22 +71,18 @@ class SshHost:
         """Let sshd end, and all who are logged in with it."""
         assert self._sshd
         self.cut()
-        sshd = children(self._sshd.pid)
-        self.send(signal.SIGTERM)
+        self._sshd.terminate()
         self._sshd.wait()
-        until(lambda: not any(map(lives, sshd)), "sshd ends")
 
     def send(self, number: signal.Signals) -> None:
-        """Send sshd a signal; what entered the namespaces for it stops and goes on with it."""
+        """Send sshd a signal."""
         assert self._sshd
-        for process in (*children(self._sshd.pid), self._sshd.pid):
-            os.kill(process, number)
+        self._sshd.send_signal(number)
 
     def cut(self) -> None:
         """End all that are logged in, at once; sshd goes on listening."""
         assert self._sshd
-        (sshd,) = children(self._sshd.pid)
-        cut = children(sshd)
+        cut = children(self._sshd.pid)
         for process in cut:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
