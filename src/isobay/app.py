@@ -29,6 +29,7 @@ from isobay.engines.local import (
     Imports,
     InstanceTools,
     InstanceWorker,
+    LeftDisks,
     LocalEngine,
     LocalInstances,
     Mender,
@@ -97,6 +98,7 @@ class Isobay(Struct, frozen=True):
     runner: Runners
     tending: Tending
     watching: Watching
+    left_disks: LeftDisks
     proving: Proving
     verifying: Verifying
     door: Door
@@ -125,7 +127,7 @@ class Isobay(Struct, frozen=True):
         """A pass over the whole store. See ``Survey``."""
         checker = Checker(self.catalog, self.objects)
         mender = Mender(self.catalog, self.objects, checker)
-        return Survey(self.catalog, checker, mender, hashes=hashes, repairs=repairs)
+        return Survey(self.catalog, checker, mender, self.left_disks, hashes=hashes, repairs=repairs)
 
 
 def build(settings: Settings, connect: Connect | None = None) -> Isobay:
@@ -169,6 +171,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
         tending=Tending(sending),
         verifying=Verifying(catalog, objects, settings.verify_bytes_per_second, settings.verify_days),
         watching=Watching(hosting, instance_delivery),
+        left_disks=LeftDisks(hosting),
         proving=proving,
         door=door,
         environments=Environments(catalog, door),

@@ -29,7 +29,8 @@ def check(
 ) -> None:
     """Compare the catalogue with the store; exit code 1 where something is found. Without --repair nothing is changed.
 
-    It finds bytes that no ISO has, and ISOs whose bytes are missing or damaged. It can run while the service does.
+    It finds bytes that no ISO has, ISOs whose bytes are missing or damaged, and disks that no instance has. It can run
+    while the service does.
     """
     with opened(data_dir) as built:
         with terminal.progress("Reading") as progress:

@@ -136,6 +136,9 @@ class Hypervisor(Protocol):
     def remove(self, guest_id: str, *, keep_disk: bool = False) -> None:
         """Take the guest away: its plug, its definition, its firmware's variables and its disk; nothing where gone."""
 
+    def left_disks(self) -> dict[str, int]:
+        """The disks of ours that no domain has, whosever, by the ids of their guests, and the bytes that they take."""
+
     def sweep(self) -> int:
         """Delete the copies of images that were sent to the host, are gone here, and are in no domain; how many."""
 

@@ -116,6 +116,12 @@ class MemoryHypervisor:
                 self._disks.pop(f"{guest_id}.qcow2", None)
         self._tell(guest_id)
 
+    def left_disks(self) -> dict[str, int]:
+        """The disks that no guest has."""
+        with self._answering():
+            used = {guest.disk for each in self._domains.values() for guest in (each.defined, each.running) if guest}
+            return {name.removesuffix(".qcow2"): size << 30 for name, size in self._disks.items() if name not in used}
+
     def sweep(self) -> int:
         """No image is ever copied."""
         with self._answering():

@@ -8,6 +8,7 @@ image+<name>     an image that was sent here from another machine; whole+image+<
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from io import BytesIO
@@ -24,6 +25,7 @@ SENT = "image"
 WHOLE = "whole+"
 TRIES = 40
 WAIT_SECONDS = 0.25
+_DISK = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.qcow2")
 T = TypeVar("T")
 
 
@@ -81,6 +83,22 @@ class Storage:
                 _delete(pool, name)
         return len(ended)
 
+    def left_disks(self, opened: Any) -> dict[str, int]:
+        """The disks that no domain has, by the ids of their guests, and the bytes that they take."""
+        found: dict[str, int] = {}
+        pool = self._pool(opened)
+        _refresh(pool)
+        disks = {match[1]: name for name in pool.listVolumes() if (match := _DISK.fullmatch(name))}
+        used = _names_in_use(opened) if disks else set()
+        for guest_id, name in disks.items():
+            try:
+                if name not in used:
+                    _, _, found[guest_id] = pool.storageVolLookupByName(name).info()
+            except libvirt.libvirtError as error:
+                if not is_code(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
+                    raise
+        return found
+
     def small(self, opened: Any, name: str, content: bytes) -> str:
         """Write a small raw volume, anew where it is there; its path."""
         made = self._made(opened, _volume(name, "raw", len(content)))
@@ -94,8 +112,7 @@ class Storage:
     def remove(self, opened: Any, guest_id: str, *, keep_disk: bool) -> None:
         """Delete all that is there of a guest."""
         pool = self._pool(opened)
-        # libvirt refuses to look at what is there while another volume is being made.
-        _patiently(pool.refresh, libvirt.VIR_ERR_INTERNAL_ERROR)
+        _refresh(pool)
         for name in pool.listVolumes():
             if name.startswith(f"{guest_id}.") and not (keep_disk and name == _disk_name(guest_id)):
                 _delete(pool, name)
@@ -181,6 +198,11 @@ def _patiently(work: Callable[[], T], code: int) -> T:
                 raise
             Event().wait(WAIT_SECONDS)
     return work()
+
+
+def _refresh(pool: Any) -> None:
+    """Look at what is there; libvirt refuses that while another volume is being made."""
+    _patiently(pool.refresh, libvirt.VIR_ERR_INTERNAL_ERROR)
 
 
 def _names_in_use(opened: Any) -> set[str]:

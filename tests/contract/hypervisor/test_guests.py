@@ -131,6 +131,22 @@ def test_a_guest_is_defined_anew_while_it_runs(hypervisor: Hypervisor, new_image
     assert images(hypervisor, guest.id) == [None, second, None, None]
 
 
+def test_a_disk_that_no_guest_has_is_found(hypervisor: Hypervisor):
+    """A disk is left before its guest is there and when it is gone, and not while the guest has it, running or not."""
+    guest = new_guest(hypervisor)
+    assert hypervisor.left_disks().keys() == {guest.id}
+    hypervisor.define(guest)
+    assert hypervisor.left_disks() == {}
+    hypervisor.start(guest.id)
+    hypervisor.define(msgspec.structs.replace(guest, disk=""))
+    assert hypervisor.left_disks() == {}
+    hypervisor.remove(guest.id, keep_disk=True)
+    (size,) = hypervisor.left_disks().values()
+    assert 0 < size <= 1 << 30
+    hypervisor.remove(guest.id)
+    assert hypervisor.left_disks() == {}
+
+
 def test_a_guest_is_taken_away(hypervisor: Hypervisor):
     """A guest goes, running or not, and its disk goes or stays; who is gone may be taken away again."""
     guest = new_guest(hypervisor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,28 @@ def test_other_domains_are_left_alone(libvirt_server: Libvirt, data_dir: Path, t
     ours.remove(guest_id)
     assert libvirt_server.domain(guest_id).findtext("memory") == "65536"
     libvirt_server.virsh("undefine", guest_id)
+
+
+def test_files_of_others_are_no_left_disks(real: Hypervisor, libvirt_server: Libvirt, tmp_path: Path):
+    """Beside guests' disks only what is called as isobay calls them counts, and not what somebody's domain has."""
+    left, taken = str(uuid4()), str(uuid4())
+    disk = Path(real.make_disk(left, 1))
+    for name in (f"{taken}.qcow2", "system.qcow2", f"{uuid4()}.raw", f"old-{uuid4()}.qcow2"):
+        shutil.copyfile(disk, disk.with_name(name))
+    other = disk.with_name(f"{taken}.qcow2")
+    element = f"<disk type='file'><source file='{other}'/><target dev='sda' bus='sata'/></disk>"
+    domain = STRANGER.format(name="stranger", id=uuid4(), metadata="")
+    description = tmp_path / "domain.xml"
+    description.write_text(domain.replace("</domain>", f"<devices>{element}</devices></domain>"))
+    libvirt_server.virsh("define", str(description))
+    assert real.left_disks().keys() == {left}
+    libvirt_server.virsh("undefine", "stranger")
+
+
+def test_nothing_is_made_where_left_disks_are_searched(real: Hypervisor, data_dir: Path):
+    """Where there never was a guest, none is looked for."""
+    assert real.left_disks() == {}
+    assert not (data_dir / "guests").exists()
 
 
 def test_a_domain_says_whose_it_is(real: Hypervisor, libvirt_server: Libvirt, new_image: Callable[[str], Path]):

@@ -114,6 +114,46 @@ def test_a_guest_without_a_row_is_taken_away(unattended, bootable):
     assert len(rack.hypervisor.disks()) == 2
 
 
+def test_a_disk_of_no_instance_is_found_and_deleted_when_asked(anywhere, bootable):
+    """The check of the store finds a disk that nobody has, and with a repair deletes it; what instances have stays.
+
+    A destroyed instance has its disk still, and so has one whose guest somebody undefined.
+    """
+    rack = anywhere
+    destroyed, undefined = (rack.make(rack.shelve(bootable, name)) for name in ("destroyed", "undefined"))
+    rack.do("destroy", destroyed, purge=False)
+    rack.hypervisor.remove(undefined.id, keep_disk=True)
+    assert _left(rack) == []
+    stray = made_up(destroyed.id)
+    rack.hypervisor.make_disk(stray, 1)
+    assert _left(rack) == [(stray, "")]
+    assert _left(rack) == [(stray, "")]
+    assert _left(rack, repairs=True) == [(stray, "Deleted.")]
+    assert _left(rack) == []
+    assert rack.do("start", undefined).state == "Running"
+    assert rack.do("recover", destroyed).state == "Stopped"
+    assert rack.do("start", destroyed).state == "Running"
+
+
+def made_up(instance_id):
+    """An id that no instance has."""
+    return instance_id[:-4] + ("0000" if instance_id[-4:] != "0000" else "1111")
+
+
+def _left(rack, *, repairs=False):
+    survey = rack.built.survey(hashes=False, repairs=repairs)
+    found = [each for each in survey.run(lambda _done, _all: None) if each.kind == "disk"]
+    return [(each.object_id, each.repaired) for each in found]
+
+
+def test_a_host_that_is_away_is_not_searched(rack, bootable):
+    """What the host does not tell is no finding, and the check of the store goes on without it."""
+    rack.hypervisor.make_disk(made_up(rack.make(rack.shelve(bootable, "system")).id), 1)
+    with rack.hypervisor.away():
+        assert _left(rack, repairs=True) == []
+    assert len(_left(rack)) == 1
+
+
 def test_an_attempt_that_was_thought_dead_leaves_nothing(unattended, bootable, monkeypatch):
     """A worker that freezes while it makes a guest, and wakes when the instance is purged, takes its work back."""
     rack = unattended

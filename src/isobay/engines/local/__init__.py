@@ -12,6 +12,7 @@ from isobay.engines.local.instance_record import OPERATIONS, InstanceTools
 from isobay.engines.local.instance_watching import Watching
 from isobay.engines.local.instance_work import InstanceWorker
 from isobay.engines.local.instances import LocalInstances
+from isobay.engines.local.left_disks import LeftDisks
 from isobay.engines.local.mending import Mender
 from isobay.engines.local.os_types import OsTypes
 from isobay.engines.local.proving import PROVE, Proving
@@ -39,6 +40,7 @@ __all__ = [
     "Imports",
     "InstanceTools",
     "InstanceWorker",
+    "LeftDisks",
     "LocalEngine",
     "LocalInstances",
     "Mender",

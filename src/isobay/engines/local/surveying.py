@@ -10,6 +10,7 @@ from msgspec import Struct
 from isobay.catalog import Catalog
 from isobay.catalog.isos import Kept
 from isobay.engines.local.checking import Checker, Kind
+from isobay.engines.local.left_disks import LeftDisks
 from isobay.engines.local.mending import Mender
 from isobay.objects import Progress
 
@@ -28,9 +29,10 @@ class Finding(Struct, rename="camel", frozen=True):
     """Something that is not as it should be: ``size`` in bytes, ``found`` in words, and what was done about it.
 
     ``orphan``: bytes that nobody needs. ``returned``: an ISO failed for its bytes, and they are there again.
+    ``disk``: the disk of a guest that is gone, whose id ``object_id`` is then.
     """
 
-    kind: Kind | Literal["orphan", "returned"]
+    kind: Kind | Literal["orphan", "returned", "disk"]
     object_id: str
     size: int
     found: str
@@ -44,19 +46,37 @@ class Survey:
     ``hashes``: each object is read, and progress is told in the bytes of all; else only its size is looked at.
     """
 
-    def __init__(self, catalog: Catalog, checker: Checker, mender: Mender, *, hashes: bool, repairs: bool) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        checker: Checker,
+        mender: Mender,
+        left_disks: LeftDisks,
+        *,
+        hashes: bool,
+        repairs: bool,
+    ) -> None:
         self._catalog = catalog
         self._checker = checker
         self._mender = mender
+        self._left_disks = left_disks
         self._hashes = hashes
         self._repairs = repairs
 
     def run(self, progress: Progress) -> Iterator[Finding]:
-        """Look at all, and yield what is found. Raises StorageError where the store does not tell."""
+        """Look at all, and yield what is found. Raises StorageError where the store does not tell.
+
+        With ``repairs`` it raises UnavailableError or HypervisorError where a host does not delete a disk.
+        """
         # First who may come back: they are the sound ones that others are then given.
         yield from self._returned()
         yield from self._faults(progress)
         yield from self._orphans()
+        for disk in self._left_disks.find():
+            if self._repairs:
+                disk.delete()
+            found = "the disk of a guest that is gone, and of no instance"
+            yield Finding("disk", disk.guest_id, disk.size, found, [], "Deleted." if self._repairs else "")
 
     def _returned(self) -> Iterator[Finding]:
         with self._catalog.reading() as tx:
