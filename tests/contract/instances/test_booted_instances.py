@@ -4,71 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from booted import INSTANCES, Booted
 
 from guests import FIRST_LINE, guest_image
 from hypervisors import Libvirt, says, until
 from images import image
-from service import SEED, Service, serving
-
-INSTANCES = f"{SEED}/instances"
-
-
-class Real:
-    """A service whose instances run on a libvirt."""
-
-    def __init__(self, service: Service, data_dir: Path) -> None:
-        self.service = service
-        self._data_dir = data_dir
-
-    def log(self, instance: dict[str, Any]) -> Path:
-        """What an instance said on its serial line."""
-        return self._data_dir / "guests" / f"{instance['id']}.log"
-
-    def new(self, iso: dict[str, Any], **fields: object) -> dict[str, Any]:
-        """Make an instance; as it is shown at once."""
-        wanted = {"name": "guest", "isoId": iso["id"], "cpuCount": 1, "memoryInMB": 256, "rootVolumeSizeInGb": 1}
-        return self._changed("POST", INSTANCES, wanted | fields)
-
-    def change(self, instance: dict[str, Any], operation: str, **fields: object) -> None:
-        """Ask for an operation, and wait until it is done."""
-        self._changed("POST", f"{INSTANCES}/{instance['id']}?operation={operation}", fields, waits=True)
-
-    def purge(self, instance: dict[str, Any]) -> None:
-        """Take an instance away for good."""
-        self._changed("DELETE", f"{INSTANCES}/{instance['id']}", {"purgeImmediately": True}, waits=True)
-
-    def shown(self, instance: dict[str, Any]) -> dict[str, Any]:
-        """The instance as it is now."""
-        return self.service.get(f"{INSTANCES}/{instance['id']}")
-
-    def _changed(self, method: str, path: str, body: dict[str, Any], *, waits: bool = False) -> dict[str, Any]:
-        answer = self.service.client().request(method, path, json=body)
-        assert answer.status_code == 200, answer.text
-        said = answer.json()
-        if waits:
-            task: dict[str, Any] = {}
-
-            def ended() -> bool:
-                task.update(self.service.client().get(f"/v1/tasks/{said['taskId']}").json())
-                return task["taskStatus"] != "PENDING"
-
-            until(ended, f"{method} {path}")
-            assert task["taskStatus"] == "SUCCESS", task
-        return said["data"]
+from service import SEED, serving
 
 
 @pytest.fixture
-def real(libvirt_server: Libvirt) -> Iterator[Real]:
+def real(libvirt_server: Libvirt) -> Iterator[Booted]:
     """Run a service over the libvirt."""
     data_dir = libvirt_server.data_dir()
     with serving(data_dir, ISOBAY_LIBVIRT=libvirt_server.uri) as service:
-        yield Real(service, data_dir)
+        yield Booted(service, data_dir / "guests")
 
 
-def test_an_instance_boots_and_sees_its_isos(real: Real, libvirt_server: Libvirt, guest_iso: Path, tmp_path: Path):
+def test_an_instance_boots_and_sees_its_isos(real: Booted, libvirt_server: Libvirt, guest_iso: Path, tmp_path: Path):
     """It boots from its ISO, reads another that is attached, is shown as it is, and leaves nothing behind."""
     boots = real.service.add(guest_iso, "boots")
     data = real.service.add(image(tmp_path / "data.iso", {"drivers.txt": ""}), "data")
@@ -97,7 +51,7 @@ def test_an_instance_boots_and_sees_its_isos(real: Real, libvirt_server: Libvirt
     assert not disk.exists()
 
 
-def test_the_iso_is_ejected_at_the_first_reboot(real: Real, tmp_path: Path):
+def test_the_iso_is_ejected_at_the_first_reboot(real: Booted, tmp_path: Path):
     """The installer's first reboot leaves the tray empty, and the instance goes on; another boots by UEFI."""
     boots = real.service.add(guest_image(tmp_path / "reboots.iso", "reboot"), "reboots")
     instance = real.new(boots, firmware="bios", ejectAfterInstall=True)
