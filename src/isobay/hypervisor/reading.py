@@ -110,5 +110,8 @@ def drives_of(domain: Element, media: Media) -> tuple[Drive, ...]:
 
 def _image(drive: Element | None, media: Media) -> Path | None:
     source = None if drive is None else drive.find("source")
-    file = "" if source is None else source.get("file", "")
-    return media.image(file) if file else None
+    if source is None:
+        return None
+    # Ours are files; what others put in may be a device, or come from a server or a pool.
+    place = next(filter(None, map(source.get, ("file", "dev", "name", "volume"))), "")
+    return media.image(place) if place else None

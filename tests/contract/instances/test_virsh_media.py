@@ -16,6 +16,10 @@ from isobay.errors import InUseError
 from isobay.hypervisor.opening import open_hypervisor
 from isobay.model import AttachedIso, Instance, Iso
 
+FROM_A_SERVER = """<disk type='network' device='cdrom'><driver name='qemu' type='raw'/>
+<source protocol='http' name='/system.iso'><host name='localhost' port='80'/></source>
+<target dev='hda' bus='ide'/><readonly/></disk>"""
+
 
 @pytest.fixture
 def real(libvirt_server: Libvirt) -> Iterator[Rack]:
@@ -70,6 +74,23 @@ def test_another_file_in_a_drive_is_not_the_iso(real: Rack, libvirt_server: Libv
     again = real.do("start", made)
     assert again
     assert again.isos == [AttachedIso(0, iso.id, "system")]
+
+
+def test_an_image_from_a_server_is_not_the_iso(real: Rack, libvirt_server: Libvirt, tmp_path: Path, bootable: Path):
+    """What virsh lets a drive have from elsewhere than a file fills it too, and does not free the ISO."""
+    iso = real.shelve(bootable, "system")
+    made = real.make(iso)
+    real.do("stop", made, force=True)
+    device = tmp_path / "device.xml"
+    device.write_text(FROM_A_SERVER)
+    libvirt_server.virsh("update-device", made.id, str(device), "--config")
+    real.built.watching.tend()
+    assert real.get(made).isos == [AttachedIso(0)]
+    with pytest.raises(InUseError):
+        delete(real, iso)
+    started = real.do("start", made)
+    assert started
+    assert started.isos == [AttachedIso(0, iso.id, "system")]
 
 
 def test_what_a_guest_ejects_lies_in_its_tray(real: Rack, libvirt_server: Libvirt, bootable: Path):

@@ -72,7 +72,7 @@ def look_at(host: Hypervisor, work: Work, firmware: Speech, patience: Patience) 
     if picture:
         return Looked(shown_at, picture_of(picture))
     if before and has_given_up(before, firmware):
-        return Looked(seconds, message="The firmware found nothing on it that boots.")
+        return Looked(seconds, message="The firmware found nothing on it that it would boot.")
     if seconds < patience.limit - 2 * patience.look:
         return Looked(seconds, message="It switched itself off, or rebooted, before it showed anything.")
     return Looked(seconds, message="It showed nothing but what the firmware says.")
