@@ -12,7 +12,7 @@ from isobay.catalog.activities import Activities
 from isobay.catalog.boot_proofs import BootProofs
 from isobay.catalog.checks import Checks
 from isobay.catalog.connections import Connections
-from isobay.catalog.database import Database, reason_of
+from isobay.catalog.database import NOT_ANSWERING, Database, reason_of
 from isobay.catalog.environments import Environments
 from isobay.catalog.holding import Holding
 from isobay.catalog.imports import Imports
@@ -133,7 +133,8 @@ class Catalog:
 def _unavailable(error: OperationalError) -> UnavailableError:
     return UnavailableError(
         f"The catalogue's database does not answer ({reason_of(error)}). "
-        "Try again; see that it runs and that its disk has room."
+        "Try again; see that it runs and that its disk has room.",
+        public=NOT_ANSWERING,
     )
 
 

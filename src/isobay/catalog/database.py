@@ -182,6 +182,10 @@ def _migrate(connection: Connection) -> None:
         ) from error
 
 
+# The database's own words name its address, its account or its file: these are for the log.
+NOT_ANSWERING = "The catalogue's database does not answer. Try again later; the log of isobay says why."
+
+
 def reason_of(error: Exception) -> str:
     """What the database said, in its first line."""
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")

@@ -14,7 +14,7 @@ from threading import Lock
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from isobay.catalog.database import Database, reason_of
+from isobay.catalog.database import NOT_ANSWERING, Database, reason_of
 from isobay.errors import ConflictError, UnavailableError
 
 # The server lets go of what a machine held that is cut off, or without power, after half a minute.
@@ -138,5 +138,6 @@ def _lost(object_id: str) -> ConflictError:
 
 def _unavailable(error: SQLAlchemyError) -> UnavailableError:
     return UnavailableError(
-        f"The catalogue's database does not answer ({reason_of(error)}). Try again; see that it runs."
+        f"The catalogue's database does not answer ({reason_of(error)}). Try again; see that it runs.",
+        public=NOT_ANSWERING,
     )

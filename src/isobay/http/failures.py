@@ -39,7 +39,7 @@ def answer(error: IsobayError, headers: dict[str, str] | None = None) -> Respons
 
 def on_isobay_error(request: Request[Any, Any, Any], error: IsobayError) -> Response[bytes]:
     """An error of ours, said as it is."""
-    if error.status >= 500:
+    if error.status >= 500 or error.public != error.message:
         logs.error("request failed", message=error.message)
     headers = {}
     if error.status == 401:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
+from isobay.errors import RulesError
 from isobay.osdetect import Rules, load_rules, rules_directories
 
 RECHECK_SECONDS = 10.0
@@ -35,6 +36,15 @@ class RulesShelf:
             now = monotonic()
             if self._rules is None or now - self._checked > RECHECK_SECONDS:
                 self._cache.parent.mkdir(parents=True, exist_ok=True)
-                self._rules = load_rules(self.directories, self._cache)
+                self._rules = self._load()
                 self._checked = now
             return self._rules
+
+    def _load(self) -> Rules:
+        try:
+            return load_rules(self.directories, self._cache)
+        except RulesError as error:
+            raise RulesError(
+                error.message,
+                public="The operating system rules cannot be read. Ask whoever runs isobay: its log says why.",
+            ) from error

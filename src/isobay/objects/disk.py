@@ -18,7 +18,7 @@ from isobay.objects.disk_layout import DIRECTORY_MODE, INCOMING, Files, stored_i
 from isobay.objects.disk_part import DiskPart, received_bytes, resumed_part
 from isobay.objects.disk_room import Room
 from isobay.objects.disk_sidecar import boot_id, held_sidecar
-from isobay.objects.interface import Examine, Progress, Received, Stored
+from isobay.objects.interface import MISSING, Examine, Progress, Received, Stored
 
 
 class DiskObject:
@@ -114,7 +114,8 @@ class DiskObjects:
         except OSError as error:
             raise StorageError(
                 f"{error.filename} cannot be deleted: {os.strerror(error.errno or 0)}. "
-                "Check the owner and rights of its directory."
+                "Check the owner and rights of its directory.",
+                public="The disk does not let the image go. Ask whoever runs isobay: its log says why.",
             ) from error
 
     def sweep(self, is_needed: Callable[[str], bool]) -> int:
@@ -140,9 +141,11 @@ def _unreadable(path: Path, error: OSError) -> StorageError:
     if isinstance(error, FileNotFoundError):
         return MissingObjectError(
             f"The bytes of this ISO are not in {path} any more. "
-            "Bring the file back from a backup, or delete the ISO and add it again."
+            "Bring the file back from a backup, or delete the ISO and add it again.",
+            public=MISSING,
         )
     return StorageError(
         f"The bytes of this ISO cannot be read from {path}: {os.strerror(error.errno or 0)}. "
-        "Check the owner and rights of the file: all of isobay must run as one account."
+        "Check the owner and rights of the file: all of isobay must run as one account.",
+        public="The disk does not give the bytes of this ISO. Ask whoever runs isobay: its log says why.",
     )

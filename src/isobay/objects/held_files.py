@@ -27,7 +27,8 @@ class HeldFiles:
             descriptor = locked_file(path, object_id)
         except OSError as error:
             raise StorageError(
-                f"{path} cannot be locked: {os.strerror(error.errno or 0)}. Check the disk and its rights."
+                f"{path} cannot be locked: {os.strerror(error.errno or 0)}. Check the disk and its rights.",
+                public="The image cannot be received now. Ask whoever runs isobay: its log says why.",
             ) from error
         try:
             yield lambda: None

@@ -12,6 +12,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+MISSING = (
+    "The store of images does not have the bytes of this ISO any more. Delete the ISO and add it again, or ask whoever "
+    "runs isobay to bring them back."
+)
+"""What callers are told of a missing object, wherever it lay: the place is for the log."""
+
 Progress = Callable[[int, int], None]
 """Told now and then of (bytes done, bytes in all)."""
 

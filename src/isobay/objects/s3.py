@@ -14,10 +14,10 @@ from pathlib import Path
 from isobay.catalog.unchanged import about_to_wait
 from isobay.errors import ConflictError, MissingObjectError, UnavailableError
 from isobay.objects.copying import received_file
-from isobay.objects.interface import Examine, Progress, Received, Stored
+from isobay.objects.interface import MISSING, Examine, Progress, Received, Stored
 from isobay.objects.s3_assembling import give_up_unfinished, take_apart
 from isobay.objects.s3_bucket import Bucket
-from isobay.objects.s3_failures import MISSING, NO_FILE
+from isobay.objects.s3_failures import NO_FILE
 from isobay.objects.s3_layout import INCOMING, WHOLE, Keys, Piece, contiguous, id_of, ids_of
 from isobay.objects.s3_owner import claim
 from isobay.objects.s3_part import Held, S3Part, wipe

@@ -18,6 +18,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from isobay.errors import IsobayError, MissingObjectError, StorageError, UnavailableError
+from isobay.objects.interface import MISSING
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchUpload", "NotFound", "412", "PreconditionFailed"})
 _CREDENTIALS = frozenset(
@@ -35,10 +36,6 @@ _OF_PASSING = frozenset(
         "ConditionalRequestConflict",
         "BadDigest",
     }
-)
-MISSING = (
-    "The store of images does not have the bytes of this ISO any more. Delete the ISO and add it again, or ask whoever "
-    "runs isobay to bring them back."
 )
 REFUSES = "The store of images refuses what isobay asks of it. Ask whoever runs isobay: its log says why."
 UNANSWERED = "The store of images does not answer as it should. Try again later; the log of isobay says why."

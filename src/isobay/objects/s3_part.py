@@ -132,13 +132,7 @@ class S3Part:
             assemble(self._bucket, self._keys, self._pieces)
         except MissingObjectError as error:
             self._check_begun()
-            # No ISO has these bytes yet, and no backup: whoever sent them has.
-            raise MissingObjectError(
-                f"{self._bucket.shown} lost pieces of image {self.object_id} while it was received. Send the image "
-                "again, or import it again.",
-                public="The store of images lost bytes of this image while it was received. Send the image again, or "
-                "import it again.",
-            ) from error
+            raise self._lost() from error
         self._is_published = True
         self._held()
         self._check_begun()  # who deletes takes this away first, and the object last
@@ -238,7 +232,19 @@ class S3Part:
         with self._lock:
             piece = self._pieces[bisect_right(self._pieces, offset, key=lambda each: each.start) - 1]
         start = offset - piece.start
-        return self._bucket.stream(piece.found, start, min(start + size, piece.end - piece.start))
+        try:
+            return self._bucket.stream(piece.found, start, min(start + size, piece.end - piece.start))
+        except MissingObjectError as error:
+            raise self._lost() from error
+
+    def _lost(self) -> MissingObjectError:
+        # No ISO has these bytes yet, and no backup: whoever sent them has.
+        return MissingObjectError(
+            f"{self._bucket.shown} lost pieces of image {self.object_id} while it was received. Send the image again, "
+            "or import it again.",
+            public="The store of images lost bytes of this image while it was received. Send the image again, or "
+            "import it again.",
+        )
 
     def _check_begun(self) -> None:
         if self._bucket.find(self._keys.begun) is None:

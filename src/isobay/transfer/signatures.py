@@ -89,7 +89,9 @@ def verify_sums(data: bytes, signature: bytes | None, keys: SigningKeys) -> Sign
     if not keys:
         raise ChecksumError(
             "The signature of the checksum file cannot be proved: there is no OpenPGP certificate in "
-            f"{keys.where}. Put the publisher's certificate there, or set ISOBAY_SIGNING_KEYS to where it is."
+            f"{keys.where}. Put the publisher's certificate there, or set ISOBAY_SIGNING_KEYS to where it is.",
+            public="The signature of the checksum file cannot be proved: there is no OpenPGP certificate where "
+            "ISOBAY_SIGNING_KEYS says. Ask whoever runs isobay to put the publisher's there.",
         )
     now = datetime.now(UTC)
     if signature is None:
@@ -212,5 +214,7 @@ def _split(data: bytes, file: Path) -> list[Cert]:
 def _unusable(path: Path, why: str) -> SettingsError:
     return SettingsError(
         f"The OpenPGP certificates in {path} cannot be used: {why}. Mend it, or change ISOBAY_SIGNING_KEYS.",
+        public="The OpenPGP certificates of ISOBAY_SIGNING_KEYS cannot be used. Ask whoever runs isobay: its log says "
+        "why.",
         option="signing_keys",
     )

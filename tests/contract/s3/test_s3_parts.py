@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from pieces import PIECE, first, piece, receiving
 
-from isobay.errors import StorageError, UnavailableError
+from isobay.errors import MissingObjectError, StorageError, UnavailableError
 
 MIB = 1 << 20
 WHOLE_PIECE = 8 * MIB
@@ -151,6 +151,20 @@ def test_an_outage_is_said_and_outlived(store, door, object_id):
     stored = objects.open(object_id)
     assert stored.read_at(0, 2 * MIB) == first(MIB) + piece(2)
     stored.close()
+
+
+def test_a_piece_that_s3_lost_is_to_be_sent_again(store, object_id):
+    """Nobody has a backup of what is still received; and callers are not told where it was."""
+    objects = store.opened()
+    with objects.resume(object_id) as part:
+        part.append(first(MIB))
+    with objects.resume(object_id) as part:
+        (name,) = (each for each in _names(store, object_id) if each != "begun")
+        store.s3.delete_object(Bucket=store.bucket, Key=f"{store.prefix}/incoming/{object_id}/{name}")
+        with pytest.raises(MissingObjectError, match="Send the image again") as caught:
+            part.read_at(0, MIB)
+    assert "Send the image again" in caught.value.public
+    assert not any(place in caught.value.public for place in ("s3://", store.prefix, "127.0.0.1", object_id))
 
 
 def test_large_reads_in_a_row_are_few_requests_and_small_ones_fetch_what_they_ask(store, door, object_id):

@@ -248,6 +248,19 @@ def test_who_goes_away_in_the_midst_leaves_no_alarm_in_the_log(s3, large, tmp_pa
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_what_cannot_be_held_is_told_without_its_place(s3, small, tmp_path, capfd):
+    """Where this machine cannot lock what it receives, callers hear that, and the log says where."""
+    with serving(tmp_path / "data", **S3Store(s3, tmp_path).options, ISOBAY_TASKS_AT_ONCE="0") as service:
+        held = tmp_path / "data" / "held"
+        if held.exists():
+            held.rmdir()
+        held.write_bytes(b"")  # where a directory belongs
+        answer = service.client().put(f"{SEED}/uploads/x.iso", content=small.read_bytes())
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (507, 5001)
+        assert str(tmp_path) not in answer.text
+    assert str(held) in capfd.readouterr().err
+
+
 def test_the_log_has_no_signed_url(s3, small, tmp_path, capfd):
     """Whoever reads it learns nothing that gives bytes."""
     with serving(tmp_path / "data", **S3Store(s3, tmp_path).options, ISOBAY_LOG_LEVEL="debug") as service:
