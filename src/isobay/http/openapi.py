@@ -82,11 +82,17 @@ _DESCRIPTION = (
 )
 
 
+def _schemas(kinds: Sequence[Any]) -> dict[str, Any]:
+    _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
+    # OpenAPI's patterns are those of ECMA-262, where $ is the very end and \Z is nothing.
+    return dict(msgspec.json.decode(msgspec.json.encode(schemas).replace(rb'\\Z"', b'$"')))
+
+
 def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
     """Build the document."""
     types = {each.described.returns for each in endpoints} | {each.described.body for each in endpoints}
     named = sorted((kind for kind in types if kind), key=lambda kind: kind.__name__)
-    _, schemas = msgspec.json.schema_components([*named, Metadata], ref_template=_REF)
+    schemas = _schemas([*named, Metadata])
     for kind in {each.described.body for each in endpoints if each.described.body}:
         schemas[kind.__name__]["additionalProperties"] = False
     for name, rule in _RULES.items():

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 Membership = Literal["ALL_ORG_USERS", "MANY_USERS"]
-ENVIRONMENT_NAME = r"^[a-z0-9_-]{1,63}$"
+# Python's $ would take a line's end at the end too.
+ENVIRONMENT_NAME = r"^[a-z0-9_-]{1,63}\Z"
 EnvironmentName = Annotated[
     str, Meta(pattern=ENVIRONMENT_NAME, extra={"wanted": "1 to 63 lower case letters, digits, - and _"})
 ]

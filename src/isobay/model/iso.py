@@ -20,7 +20,7 @@ DESCRIPTION_LENGTH = 512
 
 Name = Annotated[
     str,
-    Meta(min_length=1, max_length=NAME_LENGTH, pattern=r"^[^\x00-\x1f\x7f]*$", description="The name of the ISO"),
+    Meta(min_length=1, max_length=NAME_LENGTH, pattern=r"^[^\x00-\x1f\x7f]*\Z", description="The name of the ISO"),
 ]
 Description = Annotated[
     str, Meta(max_length=DESCRIPTION_LENGTH, pattern=r"^[^\x00]*$", description="The description of the ISO")

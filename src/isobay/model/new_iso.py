@@ -45,7 +45,7 @@ SourceUrl = Annotated[
     str,
     Meta(
         max_length=URL_LENGTH,
-        pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_REST}$",
+        pattern=rf"^[Hh][Tt][Tt][Pp][Ss]?://{_REST}\Z",
         description="An http or https URL; credentials in it are used and never shown",
         extra=_WANTED,
     ),
@@ -54,7 +54,7 @@ OptionalSourceUrl = Annotated[
     str,
     Meta(
         max_length=URL_LENGTH,
-        pattern=rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://{_REST})?$",
+        pattern=rf"^(?:[Hh][Tt][Tt][Pp][Ss]?://{_REST})?\Z",
         description="An http or https URL",
         extra=_WANTED,
     ),
@@ -62,7 +62,7 @@ OptionalSourceUrl = Annotated[
 Checksum = Annotated[
     str,
     Meta(
-        pattern=f"^(?:{_CHECKSUM})?$",
+        pattern=rf"^(?:{_CHECKSUM})?\Z",
         description="sha256:…, {SHA-256}…, or bare hex digits whose number tells the algorithm; MD5 to SHA-512",
         extra={"wanted": "sha256:…, {SHA-256}… or bare hex digits, as many as MD5, SHA-1 or SHA-2 have"},
     ),

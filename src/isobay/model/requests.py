@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from isobay.model.access import RoleName
 from isobay.model.environment import EnvironmentName, Membership
 
-Text = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
-RequiredText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+RequiredText = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 
 Quota = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 

@@ -40,6 +40,7 @@ def test_what_is_edited_is_told_and_the_rest_stays(service, iso):
         (b'{"name": 3, "bootable": "yes", "nonsense": 1}', {"name", "bootable", "nonsense"}),
         (b'{"name": ""}', {"name"}),
         (b'{"name": "a\\u0000b"}', {"name"}),
+        (b'{"name": "a\\n"}', {"name"}),
         (b'{"size": 5}', {"size"}),
         (b'{"visibility": "public", "availablePublicly": false}', {"visibility"}),
         (b'{"name": "\xff"}', {"body"}),
@@ -88,6 +89,17 @@ def test_changes_are_in_the_log_newest_first(service, iso):
     assert {(entry["objectId"], entry["objectName"], entry["keyName"]) for entry in entries} == {
         (iso["id"], "logged", "first administrator")
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("environments", {}), ("services/connections", {"serviceCode": "lab", "type": "local"})],
+)
+def test_no_name_ends_with_a_line(service, path, body):
+    """A line's end after a good name is refused as one within it."""
+    said = service.client().post(f"/v1/{path}", json={**body, "name": "lab\n"})
+    assert said.status_code == 400, said.text
+    assert said.json()["errors"][0]["context"]["fields"].keys() == {"name"}
 
 
 def test_an_environment_lives_and_dies(service, small_image):
