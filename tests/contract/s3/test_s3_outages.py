@@ -7,15 +7,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
 
+import httpx
 import pytest
 from stores import S3Store
 
-from service import SEED, Service, environment, serving
+from service import KEY, SEED, Service, environment, serving
 from sources import nginx
 
 MIB = 1 << 20
@@ -129,3 +131,27 @@ def test_nothing_is_asked_of_s3_for_uploads_that_nobody_goes_on_with(tmp_path, o
         given["Upload-Offset"] = str(size - 1)
         assert service.client().patch(begun, headers=given, content=data[-1:]).status_code == 204
         assert [service.get(each.replace("/uploads/", "/isos/"))["ready"] for each in (begun, idle)] == [True, False]
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_download_of_a_deleted_image_is_cut_and_never_looks_whole(tmp_path, options, door, large, is_deleted):
+    """S3 does not hold bytes for who reads them: the body is shorter than was said, and the connection ends.
+
+    Where S3 breaks off and the image is still there, nobody who downloads it sees that.
+    """
+    came = bytearray()
+    with serving(tmp_path / "data", **options, ISOBAY_TASKS_AT_ONCE="0") as service:
+        path = f"{SEED}/isos/{service.add(large)['id']}"
+        door.most = 8 * MIB
+        with service.client().stream("GET", f"{path}/content") as answer:
+            assert int(answer.headers["content-length"]) == large.stat().st_size
+            rest = answer.iter_raw(MIB)
+            came += next(rest)
+            if is_deleted:
+                assert httpx.delete(f"{service.address}{path}", headers={"MC-Api-Key": KEY}).status_code == 200
+            with pytest.raises(httpx.RemoteProtocolError) if is_deleted else nullcontext():
+                for piece in rest:
+                    came += piece
+        assert service.client().get(f"{path}/content").status_code == (404 if is_deleted else 200)
+    assert large.read_bytes().startswith(came)
+    assert (len(came) == large.stat().st_size) != is_deleted
