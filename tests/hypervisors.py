@@ -121,6 +121,9 @@ def libvirt(*, alone: bool = False) -> Iterator[Libvirt]:
         try:
             started = Libvirt(directory, holder)
             started.order("start", "virtlogd")
+            if alone:
+                # The screens of its guests are shown there.
+                subprocess.run([*started.entering, "ip", "link", "set", "lo", "up"], check=True)
             started.order("start", "libvirtd")
             yield started
         finally:

@@ -16,6 +16,7 @@ from isobay.errors import HypervisorError, NotFoundError, UnavailableError
 OPEN_SECONDS = 10
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_COUNT = 3
+ELSEWHERE_AWAY = "The machine that runs them cannot be reached. Its operator is told why by isobay doctor."
 _events_lock = Lock()
 _events: list[Thread] = []
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class Connection:
                 if _lives(opened):
                     raise self._told(error, guest_id) from error
                 self._drop(opened)
-        raise UnavailableError(f"libvirt at {self.uri} broke the connection twice. See its log on the host.")
+        raise self._away(f"libvirt at {self.uri} broke the connection twice. See its log on the host.")
 
     def _opened(self) -> Any:
         with self._lock:
@@ -71,11 +72,14 @@ class Connection:
         try:
             return opening.result(patience)
         except TimeoutError as error:
-            raise UnavailableError(f"libvirt at {self.uri} does not answer. {_if_silent(self.uri)}") from error
+            raise self._away(f"libvirt at {self.uri} does not answer. {_if_silent(self.uri)}") from error
         except libvirt.libvirtError as error:
-            raise UnavailableError(
-                f"libvirt at {self.uri} cannot be reached: {error}. {_if_refused(self.uri, str(error))}"
-            ) from error
+            advice = _if_refused(self.uri, str(error))
+            raise self._away(f"libvirt at {self.uri} cannot be reached: {error}. {advice}") from error
+
+    def _away(self, message: str) -> UnavailableError:
+        # What leads to another machine is nothing for those who have instances there.
+        return UnavailableError(message, public=ELSEWHERE_AWAY if urlsplit(self.uri).hostname else "")
 
     def _drop(self, opened: Any) -> None:
         with self._lock:
