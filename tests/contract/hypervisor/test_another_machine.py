@@ -22,7 +22,7 @@ from isobay.hypervisor.opening import open_hypervisor
 from ssh_host import SshHost, ssh_host
 
 LARGE_BYTES = 256 << 20
-ASKED = 100
+ASKED = 12
 PATIENCE_SECONDS = 60
 OTHER = """
 <domain type="qemu"><name>other</name><memory>1024</memory><os><type>hvm</type></os>
