@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import httpx
 import pytest
-from sender import BYTES, LEAST, MAX_ISO_BYTES, UPLOADS, VERSION, Sender, proof, until
+from sender import BYTES, LEAST, MAX_ISO_BYTES, UPLOADS, VERSION, Sender, metadata, proof, until
 
 from service import Service
 
@@ -304,3 +304,29 @@ def _is_free(sender: Sender, upload: str) -> bool:
 def _on_disk(sender: Sender) -> int:
     incoming = sender.service.behind.settings.objects_dir / "incoming"
     return sum(path.stat().st_size for path in incoming.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "is missing; send this header"),
+        ({"Upload-Length": "5 MiB"}, "must be a number of bytes, in at most 19 digits"),
+        ({"Upload-Length": "9" * 19}, "nothing larger than"),
+    ],
+    ids=["none", "no number", "too large"],
+)
+def test_what_is_wrong_with_a_length_is_said(sender: Sender, given: dict[str, str], said: str):
+    """Each in its own words, under the name of the header."""
+    answer = sender.service.client().post(UPLOADS, headers={**VERSION, **metadata(name="x"), **given})
+    assert answer.status_code == 400
+    assert said in answer.json()["errors"][0]["context"]["fields"]["Upload-Length"]
+
+
+def test_a_request_that_brings_too_much_is_told_what_is_missing(sender: Sender, small: bytes):
+    """How much is here, how much it brings, and that nothing of it was taken: which is so."""
+    upload = sender.begun(len(small))
+    sender.send(upload, 0, small[:1000])
+    answer = sender.send(upload, 1000, small)
+    assert answer.status_code == 413
+    assert f"1000 of them are here, and this request brings {len(small)}" in answer.json()["errors"][0]["message"]
+    assert sender.offset(upload) == 1000
