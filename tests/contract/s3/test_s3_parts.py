@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from itertools import count
 from uuid import uuid4
 
+import botocore.auth
 import pytest
 from pieces import PIECE, first, piece, receiving
 
@@ -165,6 +167,15 @@ def test_a_piece_that_s3_lost_is_to_be_sent_again(store, object_id):
             part.read_at(0, MIB)
     assert "Send the image again" in caught.value.public
     assert not any(place in caught.value.public for place in ("s3://", store.prefix, "127.0.0.1", object_id))
+
+
+def test_a_wrong_clock_is_said(store, monkeypatch):
+    """S3 refuses what is signed with another time than its own; the sentence says what to set, and callers' does not."""
+    objects, now = store.opened(), botocore.auth.get_current_datetime
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: now() + timedelta(hours=3))
+    with pytest.raises(StorageError, match="the clock of this machine is wrong") as caught:
+        list(objects.stored())
+    assert "clock" not in caught.value.public
 
 
 def test_large_reads_in_a_row_are_few_requests_and_small_ones_fetch_what_they_ask(store, door, object_id):
