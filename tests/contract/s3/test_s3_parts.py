@@ -170,7 +170,7 @@ def test_a_piece_that_s3_lost_is_to_be_sent_again(store, object_id):
 
 
 def test_a_wrong_clock_is_said(store, monkeypatch):
-    """S3 refuses what is signed with another time than its own; the sentence says what to set, and callers' does not."""
+    """S3 refuses what is signed with another time than its own; the log says what to set, callers are not told."""
     objects, now = store.opened(), botocore.auth.get_current_datetime
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: now() + timedelta(hours=3))
     with pytest.raises(StorageError, match="the clock of this machine is wrong") as caught:
