@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from isobay.access import Connections, Door, Environments, KeyRing, Records, furnish
+from isobay.access import Connections, Door, Environments, KeyRing, Records, furnish, make_zones
 from isobay.catalog import Catalog, open_catalog
 from isobay.engines.interface import Engine
 from isobay.engines.local import (
@@ -47,6 +47,7 @@ from isobay.engines.local import (
     Verifying,
     Watching,
     parse_hosts,
+    zones_of,
 )
 from isobay.errors import SettingsError
 from isobay.hypervisor import Hypervisor
@@ -131,15 +132,17 @@ class Isobay(Struct, frozen=True):
 
 
 def build(settings: Settings, connect: Connect | None = None) -> Isobay:
-    """Build everything for these settings, furnishing an empty catalogue.
+    """Build everything for these settings, furnishing an empty catalogue and making the zones that lack.
 
     ``connect`` makes the hypervisor of a connection URI, on libvirt unless it is given.
     Raises SettingsError, StorageError or UnavailableError with what to do about it.
     """
     _make(settings.data_dir)
+    zones = zones_of(parse_hosts(settings.libvirt))
     network = build_network(settings)
     seal = load_seal(settings.secret_key, settings.data_dir)
     catalog = open_catalog(settings.catalog_url, settings.task_days)
+    make_zones(catalog, "local", zones)
     delivery, instance_delivery, proof_delivery = (open_delivery(catalog, settings.data_dir, lane) for lane in LANES)
     objects = _objects(settings, catalog)
     rules = RulesShelf(settings.rules_dir, settings.cache_dir)
@@ -147,9 +150,7 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
     quota = Quota(settings.environment_isos, settings.environment_bytes)
     imports = Imports(catalog, objects, os_types, delivery, seal, network.guard, quota)
     doctor = Doctor(network, rules.rules, settings.max_iso_bytes)
-    sending = UploadTools(
-        catalog, objects, rules, os_types, quota, settings.max_iso_bytes, timedelta(hours=settings.upload_hours)
-    )
+    sending = _sending(settings, catalog, objects, rules, os_types, quota)
     hosting = _hosting(settings, catalog, objects, connect)
     instances = LocalInstances(hosting, rules, instance_delivery)
     proving = Proving(hosting, proof_delivery, settings.boot_proof)
@@ -175,10 +176,10 @@ def build(settings: Settings, connect: Connect | None = None) -> Isobay:
         proving=proving,
         door=door,
         environments=Environments(catalog, door),
-        connections=Connections(catalog, door, engines),
+        connections=Connections(catalog, door, engines, zones),
         keys=KeyRing(catalog, door),
         records=Records(catalog),
-        first_key=furnish(catalog, settings.admin_key),
+        first_key=furnish(catalog, settings.admin_key, zones),
     )
 
 
@@ -201,6 +202,14 @@ def _tools(
         quota=quota,
         limit=settings.max_iso_bytes,
         signing_keys=settings.signing_keys,
+    )
+
+
+def _sending(
+    settings: Settings, catalog: Catalog, objects: Objects, rules: RulesShelf, os_types: OsTypes, quota: Quota
+) -> UploadTools:
+    return UploadTools(
+        catalog, objects, rules, os_types, quota, settings.max_iso_bytes, timedelta(hours=settings.upload_hours)
     )
 
 

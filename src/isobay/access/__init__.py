@@ -6,6 +6,7 @@ from isobay.access.first_start import furnish
 from isobay.access.key_ring import KeyRing
 from isobay.access.records import Records
 from isobay.access.roles import ROLES, Right, require
+from isobay.access.zones import make_zones
 
 __all__ = [
     "OPERATOR",
@@ -18,5 +19,6 @@ __all__ = [
     "Right",
     "Visit",
     "furnish",
+    "make_zones",
     "require",
 ]

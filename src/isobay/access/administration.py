@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -10,13 +10,13 @@ import msgspec
 from msgspec import UNSET
 
 from isobay.access.door import Door
-from isobay.access.first_start import ZONE
 from isobay.access.roles import require
+from isobay.access.zones import ZONE, add_zones
 from isobay.catalog import Catalog, Place
 from isobay.clock import utc_now
 from isobay.engines.interface import Engine
 from isobay.errors import AlreadyExistsError, ConflictError, InvalidFieldsError, NotFoundError
-from isobay.model import Connection, ConnectionStatus, Environment, Identity, Named, Zone
+from isobay.model import Connection, ConnectionStatus, Environment, Identity, Named
 from isobay.model.requests import EnvironmentEdit, NewConnection, NewEnvironment
 
 
@@ -135,10 +135,12 @@ class Environments:
 class Connections:
     """Service connections, for administrators; anyone with a key may see that they are there."""
 
-    def __init__(self, catalog: Catalog, door: Door, engines: dict[str, Engine]) -> None:
+    def __init__(self, catalog: Catalog, door: Door, engines: dict[str, Engine], zones: Collection[str]) -> None:
+        """``zones`` are the names of those that every new connection has beside the first."""
         self._catalog = catalog
         self._door = door
         self._engines = engines
+        self._zones = {ZONE, *zones}
 
     def all(self) -> list[Connection]:
         """Every connection."""
@@ -166,7 +168,7 @@ class Connections:
             if self._catalog.connections.by_code(tx, new.service_code) or new.service_code == "connections":
                 raise _taken("connections", new.service_code)
             self._catalog.connections.add(tx, connection, {each.parameter: each.value for each in new.parameters})
-            self._catalog.connections.add_zone(tx, connection.id, Zone(str(uuid4()), ZONE))
+            add_zones(self._catalog, tx, connection.id, self._zones)
         self._door.record(identity, "connection.create", object_id=connection.id, name=connection.service_code)
         return connection
 

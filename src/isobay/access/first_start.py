@@ -1,23 +1,26 @@
-"""What an empty catalogue gets: a connection, its zone, an environment, and one administrator key."""
+"""What an empty catalogue gets: a connection, its zones, an environment, and one administrator key."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import uuid4
 
 from isobay.access import secrets
+from isobay.access.zones import ZONE, add_zones
 from isobay.catalog import Catalog
 from isobay.clock import utc_now
 from isobay.errors import SettingsError
-from isobay.model import ApiKey, Connection, ConnectionStatus, Environment, Named, Zone
+from isobay.model import ApiKey, Connection, ConnectionStatus, Environment, Named
 
 SERVICE_CODE = "compute-on"
 ENVIRONMENT = "test_area"
-ZONE = "zone1"
 SHORTEST_KEY = 16
 
 
-def furnish(catalog: Catalog, admin_key: str) -> str:
+def furnish(catalog: Catalog, admin_key: str, zones: Collection[str]) -> str:
     """Furnish the catalogue if it is empty; the administrator key to print, or nothing where none was made.
+
+    ``zones`` are the names of those that its connection has beside the first.
 
     One transaction: of two processes that start at once, one furnishes.
     """
@@ -33,7 +36,7 @@ def furnish(catalog: Catalog, admin_key: str) -> str:
             status=ConnectionStatus(last_updated=now, reachable=True),
         )
         catalog.connections.add(tx, connection, {})
-        catalog.connections.add_zone(tx, connection.id, Zone(str(uuid4()), ZONE))
+        add_zones(catalog, tx, connection.id, {ZONE, *zones})
         environment = Environment(
             id=str(uuid4()),
             name=ENVIRONMENT,

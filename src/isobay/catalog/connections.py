@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -74,6 +75,20 @@ class Connections:
     def add_zone(self, tx: Transaction, connection_id: str, zone: Zone) -> None:
         """Keep a new zone."""
         tx.execute(insert(zones).values(id=zone.id, connection_id=connection_id, name=zone.name))
+
+    def lacking(self, tx: Transaction, kind: str, names: Collection[str]) -> dict[str, list[str]]:
+        """Which of these zones connections of a type lack: names by the id of the connection, where it lacks any."""
+        found = (
+            select(connections.c.id, zones.c.name)
+            .join_from(connections, zones, isouter=True)
+            .where(connections.c.type == kind)
+            .order_by(connections.c.created)
+        )
+        there: dict[str, set[str]] = {}
+        for connection_id, name in tx.execute(found):
+            there.setdefault(connection_id, set()).add(name)
+        lacking = {connection_id: sorted({*names} - has) for connection_id, has in there.items()}
+        return {connection_id: those for connection_id, those in lacking.items() if those}
 
     def count(self, tx: Transaction) -> int:
         """How many connections there are."""

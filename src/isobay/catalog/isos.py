@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -14,9 +14,9 @@ from isobay.catalog.connections import new_revision
 from isobay.catalog.places import Place
 from isobay.catalog.remembered import Remembered
 from isobay.catalog.sharing import forget_if_empty
-from isobay.catalog.tables import FOUND_BY, instance_isos, isos, scopes
+from isobay.catalog.tables import FOUND_BY, environments, instance_isos, isos, scopes
 from isobay.errors import InvalidFieldsError, NotFoundError
-from isobay.model import Iso, IsoRecord, Listing, Page
+from isobay.model import Iso, IsoRecord, Listing, Page, Zone
 
 SORT_FIELDS = FOUND_BY
 FILTER_FIELDS = FOUND_BY
@@ -99,6 +99,22 @@ class Isos:
         _moved(tx, row.scope_id)
         if row.visibility == "shared":
             forget_if_empty(tx, row.scope_id)
+
+    def put_into(self, tx: Connection, connection_id: str, zones: Sequence[Zone]) -> None:
+        """Put all ISOs of a connection into more zones. Nobody changed them: ``updated`` stays."""
+        of_connection = select(environments.c.id).where(environments.c.connection_id == connection_id)
+        some = (
+            select(isos.c.seq, isos.c.scope_id, isos.c.record)
+            .where(isos.c.seq > bindparam("after"), isos.c.environment_id.in_(of_connection))
+            .order_by(isos.c.seq)
+            .limit(STREAM_ROWS)
+        )
+        written = update(isos).where(isos.c.seq == bindparam("of_seq"))
+        after = 0
+        while rows := tx.execute(some, {"after": after}).all():
+            tx.execute(written, [{"of_seq": row.seq, **_columns(_in_more(_decode(row.record), zones))} for row in rows])
+            _moved(tx, *{row.scope_id for row in rows})
+            after = rows[-1].seq
 
     def needs(self, tx: Connection, object_id: str) -> bool:
         """Whether some ISO's bytes are this object."""
@@ -230,6 +246,12 @@ class Isos:
             anchor = queries.Anchor(row[0], row[-1])
             self._anchors.put(key, anchor)
         return anchor
+
+
+def _in_more(iso: Iso, zones: Sequence[Zone]) -> Iso:
+    among = [*iso.available_in_zones, *(zone.id for zone in zones)]
+    only = zones[0] if len(among) == 1 else Zone("", "")
+    return msgspec.structs.replace(iso, available_in_zones=among, zone_id=only.id, zone_name=only.name)
 
 
 def _is_used(iso_id: ColumnElement[str]) -> ColumnElement[bool]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from booted import INSTANCES, Booted
@@ -14,7 +13,6 @@ from booted import INSTANCES, Booted
 from guests import FIRST_LINE
 from hypervisors import Libvirt, says, until
 from images import debian_like, image
-from isobay.model import Zone
 from service import SEED, Service, serving
 from ssh_host import SshHost, ssh_host
 
@@ -48,11 +46,9 @@ def zones(ssh: SshHost, libvirt_server: Libvirt) -> Iterator[Zones]:
     data_dir = libvirt_server.data_dir()
     hosts = f"{libvirt_server.uri},there={ssh.uri}"
     with serving(data_dir, ISOBAY_LIBVIRT=hosts) as service:
-        with service.behind.catalog.writing() as tx:
+        with service.behind.catalog.reading() as tx:
             (connection,) = service.behind.catalog.connections.all(tx)
-            (here,) = service.behind.catalog.connections.zones(tx, connection.id)
-            there = Zone(str(uuid4()), "there")
-            service.behind.catalog.connections.add_zone(tx, connection.id, there)
+            there, here = service.behind.catalog.connections.zones(tx, connection.id)
             installation = service.behind.catalog.instances.installation(tx)
         guests = ssh.libvirt.directory / "lib" / "isobay" / installation
         yield Zones(service, guests, here=here.id, there=there.id)

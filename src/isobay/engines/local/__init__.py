@@ -7,7 +7,7 @@ from isobay.engines.local.engine import LocalEngine
 from isobay.engines.local.import_attempt import Tools
 from isobay.engines.local.importer import Importer
 from isobay.engines.local.importing import KIND, Imports
-from isobay.engines.local.instance_hosts import Connect, Hosts, parse_hosts
+from isobay.engines.local.instance_hosts import Connect, Hosts, parse_hosts, zones_of
 from isobay.engines.local.instance_record import OPERATIONS, InstanceTools
 from isobay.engines.local.instance_watching import Watching
 from isobay.engines.local.instance_work import InstanceWorker
@@ -58,4 +58,5 @@ __all__ = [
     "Verifying",
     "Watching",
     "parse_hosts",
+    "zones_of",
 ]

@@ -27,7 +27,7 @@ def parse_hosts(text: str) -> dict[str, str]:
         # A URI may hold an equals sign too, behind its scheme.
         before, sign, after = part.strip().partition("=")
         zone, uri = (before.strip(), after.strip()) if sign and ":" not in before else (EVERY, part.strip())
-        if zone in hosts or (uri != OFF and ":" not in uri):
+        if zone in hosts or not zone.isprintable() or (uri != OFF and ":" not in uri):
             raise SettingsError(
                 f"ISOBAY_LIBVIRT cannot be {text!r}: give one URI for all zones, as qemu:///system, one for each, as "
                 "zone1=qemu:///system,zone2=qemu:///session, or off.",
@@ -35,6 +35,11 @@ def parse_hosts(text: str) -> dict[str, str]:
             )
         hosts[zone] = uri
     return hosts
+
+
+def zones_of(hosts: Mapping[str, str]) -> list[str]:
+    """The names of the zones that are named."""
+    return sorted(zone for zone in hosts if zone != EVERY)
 
 
 class Hosts:
