@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import libvirt
 
 from isobay.errors import HypervisorError, NotFoundError, UnavailableError
+from isobay.hypervisor.public import AWAY, REFUSED
 
 OPEN_SECONDS = 10
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_COUNT = 3
-ELSEWHERE_AWAY = "The machine that runs them cannot be reached. Its operator is told why by isobay doctor."
 _events_lock = Lock()
 _events: list[Thread] = []
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Connection:
                 if _lives(opened):
                     raise self._told(error, guest_id) from error
                 self._drop(opened)
-        raise self._away(f"libvirt at {self.uri} broke the connection twice. See its log on the host.")
+        raise _away(f"libvirt at {self.uri} broke the connection twice. See its log on the host.")
 
     def _opened(self) -> Any:
         with self._lock:
@@ -72,14 +72,10 @@ class Connection:
         try:
             return opening.result(patience)
         except TimeoutError as error:
-            raise self._away(f"libvirt at {self.uri} does not answer. {_if_silent(self.uri)}") from error
+            raise _away(f"libvirt at {self.uri} does not answer. {_if_silent(self.uri)}") from error
         except libvirt.libvirtError as error:
             advice = _if_refused(self.uri, str(error))
-            raise self._away(f"libvirt at {self.uri} cannot be reached: {error}. {advice}") from error
-
-    def _away(self, message: str) -> UnavailableError:
-        # What leads to another machine is nothing for those who have instances there.
-        return UnavailableError(message, public=ELSEWHERE_AWAY if urlsplit(self.uri).hostname else "")
+            raise _away(f"libvirt at {self.uri} cannot be reached: {error}. {advice}") from error
 
     def _drop(self, opened: Any) -> None:
         with self._lock:
@@ -90,7 +86,11 @@ class Connection:
     def _told(self, error: Any, guest_id: str) -> Exception:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN and guest_id:
             return NotFoundError.of("instances", guest_id)
-        return HypervisorError(f"libvirt at {self.uri} refuses: {error}.")
+        return HypervisorError(f"libvirt at {self.uri} refuses: {error}.", public=REFUSED)
+
+
+def _away(message: str) -> UnavailableError:
+    return UnavailableError(message, public=AWAY)
 
 
 def is_code(error: Any, *codes: int) -> bool:

@@ -57,15 +57,11 @@ def choose_board(opened: Any, guest: Guest, host: Host, uri: str) -> Board:
         named = ", ".join(dict.fromkeys(board.architecture for board in BOARDS))
         raise HypervisorError(f"isobay runs no guests of {guest.architecture}, only of {named}. Choose another image.")
     if guest.network == "default" and "default" not in host.networks:
-        raise HypervisorError(
-            f"The host of {uri} has no running network default. There: virsh net-start default; or use user mode."
-        )
+        raise _lacking(uri, "has no running network default. There: virsh net-start default; or use user mode.")
     has = [(board, firmware) for board, firmware in boards_of(opened) if board in made]
     if not has:
-        raise HypervisorError(
-            f"The host of {uri} has no emulator for {guest.architecture}. Install {made[0].package} there, and start "
-            "libvirtd anew."
-        )
+        advice = f"Install {made[0].package} there, and start libvirtd anew."
+        raise _lacking(uri, f"has no emulator for {guest.architecture}. {advice}")
     for board, firmware in has:
         if guest.firmware in firmware:
             return board
@@ -75,7 +71,11 @@ def choose_board(opened: Any, guest: Guest, host: Host, uri: str) -> Board:
         if any(guest.firmware in board.firmware for board in made)
         else f"It boots by {' or '.join(has[0][1])}."
     )
-    raise HypervisorError(f"The host of {uri} cannot boot {guest.architecture} by {guest.firmware}. {advice}")
+    raise _lacking(uri, f"cannot boot {guest.architecture} by {guest.firmware}. {advice}")
+
+
+def _lacking(uri: str, said: str) -> HypervisorError:
+    return HypervisorError(f"The host of {uri} {said}", public=f"The host {said}")
 
 
 def _firmware(opened: Any, board: Board) -> tuple[Firmware, ...]:

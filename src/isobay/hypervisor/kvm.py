@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -25,6 +26,11 @@ class Proof:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+
+    @classmethod
+    def of(cls, directory: Path, uri: str) -> Proof:
+        """That of the host of a URI, in a file of its own."""
+        return cls(directory / f"kvm-proof-{sha256(uri.encode()).hexdigest()[:16]}")
 
     def holds(self, opened: Any, storage: Storage) -> bool:
         """Whether a tiny guest runs under KVM; it is started where nobody knows yet, and takes up to ten seconds."""

@@ -20,6 +20,7 @@ from isobay.hypervisor.host import choose_board, offers_kvm, read_account, read_
 from isobay.hypervisor.interface import SLOTS, Change, Drive, Guest, Host, Screen, Seen
 from isobay.hypervisor.kvm import Proof
 from isobay.hypervisor.media import ELSEWHERE, Elsewhere, Here, Media
+from isobay.hypervisor.public import ASK
 from isobay.hypervisor.reading import drives_of, read_leases, read_ours, read_seen
 from isobay.hypervisor.rights import let_pass
 from isobay.hypervisor.screens import take_screen
@@ -51,7 +52,7 @@ class LibvirtHypervisor:
         self._storage = Storage(self._data_dir / "guests" if self._is_here else ELSEWHERE / installation)
         self._media: Media = Here(data_dir) if self._is_here else Elsewhere(data_dir, self._storage)
         self._survey = Survey(installation, self._media)
-        self._proof = Proof(self._data_dir / "kvm-proof")
+        self._proof = Proof.of(self._data_dir, uri)
         self._proving = Lock()
         self._kvm_runs: bool | None = None
         self._uri = uri
@@ -198,7 +199,8 @@ class LibvirtHypervisor:
         if not self._is_here:
             raise HypervisorError(
                 f"Consoles of guests on another machine cannot be reached: their VNC servers listen on the loopback of "
-                f"the host of {self._uri} alone. Ask for screenshots, or run isobay there."
+                f"the host of {self._uri} alone. Ask for screenshots, or run isobay there.",
+                public="Consoles of instances on another machine cannot be reached. Ask for screenshots.",
             )
 
         def work(_opened: Any, domain: Any) -> tuple[str, int]:
@@ -277,7 +279,8 @@ class LibvirtHypervisor:
                 return
             raise
         if self._ours(opened, guest_id) is None:
-            raise HypervisorError(f"The host of {self._uri} has a domain {guest_id} that is not of this isobay.")
+            said = f"has a domain {guest_id} that is not of this isobay."
+            raise HypervisorError(f"The host of {self._uri} {said}", public=f"The host {said} {ASK}")
 
     def _described_as(self, domain: Any, flags: int = 0) -> Element:
         description = read_ours(domain.XMLDesc(flags), self._installation)

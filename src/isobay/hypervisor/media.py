@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from isobay.errors import HypervisorError
 from isobay.hypervisor.host import read_account
+from isobay.hypervisor.public import UNREADABLE
 from isobay.hypervisor.rights import admit
 from isobay.hypervisor.storage import Storage
 
@@ -58,7 +59,8 @@ class Elsewhere:
     def show(self, opened: Any, image: Path) -> str:
         """Send it, unless it is there. See ``Media.show``."""
         if not image.is_relative_to(self._data_dir):
-            raise HypervisorError(f"{image} cannot be sent to the host of guests: it is not below {self._data_dir}.")
+            said = f"{image} cannot be sent to the host of guests: it is not below {self._data_dir}."
+            raise HypervisorError(said, public=UNREADABLE)
         return self._storage.keep(opened, "+".join(image.relative_to(self._data_dir).parts), image)
 
     def image(self, file: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, cast
 
 from isobay.errors import UnavailableError
 from isobay.hypervisor.interface import Hypervisor
+from isobay.hypervisor.public import MISSING
 
 
 class _Missing:
@@ -23,7 +24,8 @@ class _Missing:
         raise UnavailableError(
             f"Instances need isobay's extra libvirt to reach {self._uri}: the Python module {self._module} is missing. "
             "Install libvirt-dev, pkg-config, gcc and Python's headers, then uv sync --extra libvirt, and start isobay "
-            "anew."
+            "anew.",
+            public=MISSING,
         )
 
 

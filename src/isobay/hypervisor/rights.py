@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from isobay.errors import HypervisorError
+from isobay.hypervisor.public import UNREADABLE
 
 READ, PASS = 4, 1
 _XATTR = "system.posix_acl_access"
@@ -47,7 +48,8 @@ def let_pass(directory: Path, below: Path, account: Account) -> None:
         if not step.is_relative_to(below):
             raise HypervisorError(
                 f"The account that guests run as may not pass through {step}. Grant it: "
-                f"sudo setfacl -m u:{account.uid}:x {step}"
+                f"sudo setfacl -m u:{account.uid}:x {step}",
+                public=UNREADABLE,
             )
         _grant(step, account, PASS)
 
@@ -56,7 +58,8 @@ def _may(path: Path, account: Account, wanted: int) -> bool:
     try:
         status = path.stat()
     except OSError as error:
-        raise HypervisorError(f"{path} cannot be shown to a guest: {os.strerror(error.errno or 0)}.") from error
+        said = f"{path} cannot be shown to a guest: {os.strerror(error.errno or 0)}."
+        raise HypervisorError(said, public=UNREADABLE) from error
     if account.uid == 0:
         return True
     entries = _entries(path, status.st_mode)
@@ -89,7 +92,8 @@ def _grant(path: Path, account: Account, wanted: int) -> None:
         raise HypervisorError(
             f"The account that guests run as (its number is {account.uid}) cannot be let to {path}: "
             f"{os.strerror(error.errno or 0)}. Keep isobay's data directory on a file system with access control "
-            "lists, owned by isobay's account."
+            "lists, owned by isobay's account.",
+            public=UNREADABLE,
         ) from error
 
 
@@ -99,7 +103,8 @@ def _entries(path: Path, mode: int) -> dict[tuple[int, int], int]:
         packed = os.getxattr(path, _XATTR)
     except OSError as error:
         if error.errno not in (errno.ENODATA, errno.ENOTSUP):
-            raise HypervisorError(f"The rights of {path} cannot be read: {os.strerror(error.errno or 0)}.") from error
+            said = f"The rights of {path} cannot be read: {os.strerror(error.errno or 0)}."
+            raise HypervisorError(said, public=UNREADABLE) from error
         bits = stat.S_IMODE(mode)
         owner, group, other = bits >> 6 & 7, bits >> 3 & 7, bits & 7
         return {(_OWNER, _NOBODY): owner, (_OWNING_GROUP, _NOBODY): group, (_OTHER, _NOBODY): other}

@@ -19,7 +19,7 @@ import pytest
 from new_guest import new_guest
 
 from hypervisors import Libvirt, until
-from isobay.errors import HypervisorError, NotFoundError, UnavailableError
+from isobay.errors import HypervisorError, IsobayError, NotFoundError, UnavailableError
 from isobay.hypervisor import Change, Drive, Hypervisor
 from isobay.hypervisor.opening import open_hypervisor
 
@@ -279,8 +279,9 @@ def test_a_libvirt_that_hangs_is_not_waited_for(
 def test_without_a_libvirt_the_advice_is_told(data_dir: Path, tmp_path: Path):
     """Where nobody listens, the refusal says what to install and what to start."""
     away = open_hypervisor(f"qemu+unix:///system?socket={tmp_path}/none", str(uuid4()), data_dir)
-    with pytest.raises(UnavailableError, match="install libvirt-daemon-system"):
+    with pytest.raises(UnavailableError, match="install libvirt-daemon-system") as caught:
         away.host()
+    assert_kept(caught.value, str(tmp_path))
 
 
 def test_without_its_library_the_advice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -288,23 +289,38 @@ def test_without_its_library_the_advice_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delitem(sys.modules, "isobay.hypervisor.libvirt", raising=False)
     monkeypatch.setitem(sys.modules, "libvirt", None)
     missing = open_hypervisor("qemu:///system", str(uuid4()), tmp_path)
-    with pytest.raises(UnavailableError, match="uv sync --extra libvirt"):
+    with pytest.raises(UnavailableError, match="uv sync --extra libvirt") as caught:
         missing.all()
+    assert_kept(caught.value, "qemu:///system")
 
 
-def test_networks_must_run(real: Hypervisor):
+def test_networks_must_run(real: Hypervisor, libvirt_server: Libvirt):
     """A guest for a network that the host does not run is refused, with how to start it."""
-    with pytest.raises(HypervisorError, match="virsh net-start default"):
+    with pytest.raises(HypervisorError, match="virsh net-start default") as caught:
         real.define(new_guest(real, network="default"))
+    assert_kept(caught.value, libvirt_server.uri)
+
+
+def test_what_libvirt_says_is_the_operators(real: Hypervisor, libvirt_server: Libvirt):
+    """Its refusals name files and the way to it: callers are told of none, and whom to ask."""
+    guest = new_guest(real)
+    real.define(guest)
+    Path(guest.disk).unlink()
+    with pytest.raises(HypervisorError, match=f"refuses: .*{guest.disk}") as caught:
+        real.start(guest.id)
+    assert_kept(caught.value, guest.disk)
+    assert_kept(caught.value, libvirt_server.uri)
+    real.remove(guest.id)
 
 
 def test_a_proof_of_kvm_is_kept(real: Hypervisor, libvirt_server: Libvirt, data_dir: Path):
     """What was found out of KVM is believed until the host boots again, or QEMU is another."""
     first = real.host()
-    proof = data_dir / "kvm-proof"
-    if not proof.exists():
+    proofs = list(data_dir.glob("kvm-proof-*"))
+    if not proofs:
         assert not any(architecture.accelerated for architecture in first.architectures)
         return
+    (proof,) = proofs
     about, _, result = proof.read_text().rpartition(" ")
     opposite = {"runs": "hangs", "hangs": "runs"}[result]
 
@@ -319,12 +335,29 @@ def test_a_proof_of_kvm_is_kept(real: Hypervisor, libvirt_server: Libvirt, data_
     assert proof.read_text() == f"{about} {result}"
 
 
+def test_each_host_has_its_own_proof_of_kvm(real: Hypervisor, libvirt_server: Libvirt, data_dir: Path):
+    """What was found out of one is not believed of another, nor forgotten for it."""
+    real.host()
+    before = {proof: proof.read_text() for proof in data_dir.glob("kvm-proof-*")}
+    open_hypervisor(f"{libvirt_server.uri}&mode=direct", str(uuid4()), data_dir).host()
+    after = {proof: proof.read_text() for proof in data_dir.glob("kvm-proof-*")}
+    assert before.items() <= after.items()
+    assert len(after) == 2 * len(before)
+
+
 def test_images_elsewhere_are_refused(data_dir: Path, tmp_path: Path, libvirt_server: Libvirt):
     """An image behind a directory that is closed to the account of guests is refused, with how to open it."""
     real = open_hypervisor(libvirt_server.uri, str(uuid4()), data_dir)
     closed = tmp_path / "closed.iso"
     closed.touch()
-    with pytest.raises(HypervisorError, match=r"sudo setfacl -m u:\d+:x /"):
-        real.define(new_guest(real, closed))
-    with pytest.raises(HypervisorError, match="No such file"):
-        real.define(new_guest(real, data_dir / "none.iso"))
+    for image, said in ((closed, r"sudo setfacl -m u:\d+:x /"), (data_dir / "none.iso", "No such file")):
+        with pytest.raises(HypervisorError, match=said) as caught:
+            real.define(new_guest(real, image))
+        assert_kept(caught.value, "/")
+
+
+def assert_kept(error: IsobayError, secret: str) -> None:
+    """Assert that something of the host's is told to the operator, and to nobody else."""
+    assert secret in error.message
+    assert secret not in error.public
+    assert error.public.endswith(".")

@@ -104,7 +104,7 @@ def _kvm(host: Host, uri: str, kvm: Path) -> Fact:
         "notice",
         f"KVM is there, and a tiny guest did not come to its end with it: QEMU's account may not use {kvm} (its group "
         f"is kvm), or it hangs, as it does in some virtual machines. {slow} It is tried again after the machine's next "
-        "start, or when the file kvm-proof in the data directory is deleted.",
+        "start, or when the files kvm-proof-* in the data directory are deleted.",
     )
 
 

@@ -26,6 +26,7 @@ from isobay.hypervisor import Drive, Firmware, Guest, Host, Hypervisor
 from isobay.model import BootProof, Zone
 from isobay.model.iso import BootResult
 from isobay.tasks import LostError, Work
+from isobay.telemetry import logs
 
 if TYPE_CHECKING:  # Pillow comes with the extra libvirt, without which there is nothing to look at
     from isobay.engines.local.proving_screens import Speech
@@ -138,6 +139,7 @@ class Prover:
             with self._running(course, firmware, image):
                 looked = look_at(course.host, course.work, speech, patience)
         except HypervisorError as error:
+            logs.error("boot proof failed", iso=course.kept.iso.id, mode=mode, reason=error.message)
             return BootProof(mode=mode, result="failed", message=error.public), b""
         result: BootResult = "shown" if looked.picture else "nothing shown"
         seconds = round(looked.seconds, 1)
