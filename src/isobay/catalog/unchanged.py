@@ -17,7 +17,13 @@ class NotRememberedError(Exception):
     """An answer would have to be waited for where nothing may wait. Ask again in a thread that may."""
 
 
-_here = local()
+class _Here(local):
+    """What this thread may do now; ``looked`` are those who know whether anybody wrote, where it may not wait."""
+
+    looked: set[Unchanged] | None = None
+
+
+_here = _Here()
 
 
 @contextmanager
@@ -25,17 +31,18 @@ def without_waiting() -> Iterator[None]:
     """Within this block and thread, only what is remembered is answered.
 
     Everything else raises NotRememberedError. For the thread that serves all callers at once.
+    All answers are of one moment: whether anybody wrote is asked before the first of them.
     """
-    _here.may_not_wait = True
+    _here.looked = set()
     try:
         yield
     finally:
-        _here.may_not_wait = False
+        _here.looked = None
 
 
 def about_to_wait() -> None:
     """Raise NotRememberedError where nothing may wait."""
-    if getattr(_here, "may_not_wait", False):
+    if _here.looked is not None:
         raise NotRememberedError
 
 
@@ -43,7 +50,8 @@ class Unchanged:
     """Remembers answers on SQLite, where one cheap question tells whether anybody has written since.
 
     ``PRAGMA data_version`` changes on a connection when any other, of any process, commits (sqlite.org,
-    PRAGMA statements). It is asked before every answer, so an answer is never older than the request.
+    PRAGMA statements). It is asked before every answer, or before the first of those that are given without waiting,
+    so an answer is never older than the request.
     PostgreSQL has no such number: there every question is asked anew.
     """
 
@@ -57,11 +65,7 @@ class Unchanged:
         """The remembered answer to a question, or what ``ask`` gives; None is not remembered."""
         if self._watch is None:
             return ask()
-        with self._lock:
-            version = self._version_now()
-            if version != self._version:
-                self._answers.clear()
-                self._version = version
+        version = self._look()
         found = self._answers.get(key)
         if found is None:
             found = ask()
@@ -73,6 +77,19 @@ class Unchanged:
         """Give the connection back."""
         if self._watch is not None:
             self._watch.close()
+
+    def _look(self) -> int:
+        """Forget all if anybody wrote; the version that what is asked now may be kept with."""
+        if _here.looked is not None and self in _here.looked:
+            return self._version
+        with self._lock:
+            version = self._version_now()
+            if version != self._version:
+                self._answers.clear()
+                self._version = version
+        if _here.looked is not None:
+            _here.looked.add(self)
+        return version
 
     def _version_now(self) -> int:
         assert self._watch  # noqa: S101 -- for the type checker

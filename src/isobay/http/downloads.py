@@ -127,12 +127,7 @@ def sent(call: Call, opened: Opened, file_name: str) -> Reply:
 
 def _reply(call: Call, opened: Opened, file_name: str) -> Reply:
     headers = call.headers()
-    validators = Validators(opened.tag, datetime.fromisoformat(opened.modified))
-    known = {
-        "ETag": validators.etag,
-        "Last-Modified": validators.last_modified,
-        "Cache-Control": "private, no-cache",  # whoever keeps it must ask whether it may still be had
-    }
+    validators, known = _said(opened.tag, opened.modified)
     if is_unchanged(headers, validators):
         return Reply(status=304, headers=known)
     # A range is defined for GET alone (RFC 9110, 14.2).
@@ -147,6 +142,17 @@ def _reply(call: Call, opened: Opened, file_name: str) -> Reply:
     )
 
 
+@lru_cache(IMAGES_KNOWN)
+def _said(tag: str, modified: str) -> tuple[Validators, dict[str, str]]:
+    """What tells this version from others, and the headers that say so."""
+    validators = Validators(tag, datetime.fromisoformat(modified))
+    return validators, {
+        "ETag": validators.etag,
+        "Last-Modified": validators.last_modified,
+        "Cache-Control": "private, no-cache",  # whoever keeps it must ask whether it may still be had
+    }
+
+
 class _Body(msgspec.Struct, frozen=True):
     parts: list[Part]
     size: int
@@ -159,11 +165,8 @@ def _described(opened: Opened, file_name: str, spans: list[Span]) -> _Body:
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(file_name),
         "X-Content-Type-Options": "nosniff",
+        **_digests(opened.sha256),
     }
-    if opened.sha256:
-        digest = b64encode(bytes.fromhex(opened.sha256)).decode()
-        # Of the whole, whichever part is sent: RFC 9530, 3, and for older clients RFC 3230, 4.3.2.
-        headers |= {"Repr-Digest": f"sha-256=:{digest}:", "Digest": f"sha-256={digest}"}
     if len(spans) > 1:
         boundary = token_hex(16)
         parts, size = multipart(spans, opened.size, OCTETS, boundary)
@@ -172,6 +175,15 @@ def _described(opened: Opened, file_name: str, spans: list[Span]) -> _Body:
     if spans:
         headers["Content-Range"] = content_range(span, opened.size)
     return _Body([Part(b"", span)], span.size, OCTETS, headers)
+
+
+@lru_cache(IMAGES_KNOWN)
+def _digests(sha256: str) -> dict[str, str]:
+    """Of the whole, whichever part is sent: RFC 9530, 3, and for older clients RFC 3230, 4.3.2."""
+    if not sha256:
+        return {}
+    digest = b64encode(bytes.fromhex(sha256)).decode()
+    return {"Repr-Digest": f"sha-256=:{digest}:", "Digest": f"sha-256={digest}"}
 
 
 @lru_cache(IMAGES_KNOWN)

@@ -105,6 +105,8 @@ class _Connection:
     async def _flush(self) -> None:
         """Wait until the kernel has all that was written before."""
         transport = self._cycle.transport
+        if not transport.get_write_buffer_size():  # as it mostly is: uvloop writes at once what the kernel takes
+            return
         low, high = transport.get_write_buffer_limits()
         transport.set_write_buffer_limits(high=0)
         transport.writelines(())  # uvloop now writes what is above the limit, and not in its next turn

@@ -133,3 +133,26 @@ def test_where_nothing_may_wait_only_what_is_remembered_is_answered(shelf, asked
     with without_waiting(), pytest.raises(NotRememberedError):
         asked.iso(place, given.id)
     assert asked.iso(place, given.id) == kept
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])  # nothing is answered without waiting on PostgreSQL
+def test_what_is_answered_without_waiting_is_of_one_moment(shelf, asked):
+    """A change between two answers of one block is in neither, and in the next block's first."""
+    given = shelf.add()
+    place = asked.admit(FINGERPRINT, "compute-on", "here")[1]
+    assert asked.iso(place, given.id)
+    other = open_catalog(shelf.url)
+
+    with without_waiting():
+        assert _admitted(asked)
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(_delete, other, given.id).result()
+        assert asked.iso(place, given.id).iso == given
+    with without_waiting(), pytest.raises(NotRememberedError):
+        asked.iso(place, given.id)
+    other.close()
+
+
+def _delete(catalog, iso_id: str) -> None:
+    with catalog.writing() as tx:
+        catalog.isos.delete(tx, iso_id)
