@@ -19,6 +19,7 @@ from hypervisors import Libvirt, until
 from images import image, packaged, tool
 from isobay.errors import NotFoundError
 from isobay.hypervisor.opening import open_hypervisor
+from isobay.hypervisor.public import REFUSED
 from isobay.model import BootProof, Task
 from servers import leave_out
 
@@ -116,8 +117,8 @@ def test_a_packaged_image_shows_its_screen(proofs: Rack, name: str):
     check_text(proofs, task.subject)
 
 
-def test_what_the_host_cannot_run_has_failed(proofs: Rack, libvirt_server: Libvirt):
-    """Where libvirt cannot start the guest, as without the daemon that keeps guests' logs, the proof says why."""
+def test_what_the_host_cannot_run_has_failed(proofs: Rack, libvirt_server: Libvirt, capsys: Any):
+    """Where libvirt cannot start the guest, as without the daemon that keeps guests' logs, the log says why."""
     task = begun(proofs, packaged("ipxe"), ["bios"])
     (before,) = proved(proofs, task)
     libvirt_server.order("SIGTERM", "virtlogd")
@@ -127,7 +128,8 @@ def test_what_the_host_cannot_run_has_failed(proofs: Rack, libvirt_server: Libvi
     finally:
         libvirt_server.order("start", "virtlogd")
     assert (before.result, proof.result) == ("shown", "failed")
-    assert "virtlogd" in proof.message
+    assert proof.message == REFUSED
+    assert "virtlogd-sock" in capsys.readouterr().err
     with pytest.raises(NotFoundError):
         proofs.here.engine.iso_picture(proofs.here.place, task.subject)
 
