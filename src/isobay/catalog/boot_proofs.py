@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert, select, update
 
-from isobay.catalog.tables import boot_proofs, tasks
+from isobay.catalog.tables import boot_proofs, isos, tasks
 
 NO_TASK = ""
 
@@ -17,9 +17,10 @@ class BootProofs:
         self.begin(tx, iso_id, NO_TASK)
 
     def awaited(self, tx: Connection, limit: int) -> list[str]:
-        """The ids of ISOs that wait and that no task works on yet."""
-        statement = select(boot_proofs.c.iso_id).where(boot_proofs.c.task_id == NO_TASK)
-        return list(tx.execute(statement.order_by(boot_proofs.c.iso_id).limit(limit)).scalars())
+        """The ids of ISOs that wait and that no task works on yet, those first that came first."""
+        statement = select(boot_proofs.c.iso_id).join_from(boot_proofs, isos, isos.c.id == boot_proofs.c.iso_id)
+        statement = statement.where(boot_proofs.c.task_id == NO_TASK).order_by(isos.c.seq)
+        return list(tx.execute(statement.limit(limit)).scalars())
 
     def begin(self, tx: Connection, iso_id: str, task_id: str) -> None:
         """Note which task works on it."""

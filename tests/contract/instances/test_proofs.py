@@ -139,6 +139,13 @@ def test_one_is_booted_at_a_time(rack: Rack, guests: Guests, bootable: Path):
     assert guests.empty == 3
 
 
+def test_the_oldest_is_booted_first(rack: Rack, guests: Guests, bootable: Path):
+    """ISOs that wait are booted in the order in which they came."""
+    isos = [rack.shelve(bootable, f"iso {number}").id for number in range(5)]
+    assert [rack.done(begun(rack)).subject for _ in isos] == isos
+    assert guests.empty == 3
+
+
 def test_nothing_shown_is_no_picture(rack: Rack, guests: Guests, bootable: Path):
     """An ISO that shows what the firmware shows is told to show nothing; asked for again, its picture goes too."""
     iso = rack.shelve(bootable, "bootable")
