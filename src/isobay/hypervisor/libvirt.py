@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, tostring
 
 import libvirt
@@ -26,6 +25,7 @@ from isobay.hypervisor.rights import let_pass
 from isobay.hypervisor.screens import take_screen
 from isobay.hypervisor.storage import Storage
 from isobay.hypervisor.surveying import Survey
+from isobay.hypervisor.uri import is_here
 from isobay.hypervisor.watching import Watch
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class LibvirtHypervisor:
         self._connection = Connection(uri)
         self._installation = installation
         self._data_dir = data_dir.resolve()
-        self._is_here = urlsplit(uri).hostname in (None, "localhost", "127.0.0.1", "::1")
+        self._is_here = is_here(uri)
         self._storage = Storage(self._data_dir / "guests" if self._is_here else ELSEWHERE / installation)
         self._media: Media = Here(data_dir) if self._is_here else Elsewhere(data_dir, self._storage)
         self._survey = Survey(installation, self._media)

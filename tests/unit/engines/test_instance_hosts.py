@@ -7,6 +7,7 @@ import pytest
 from isobay.engines.local import Hosts, parse_hosts
 from isobay.errors import SettingsError, UnavailableError
 from isobay.hypervisor.memory import MemoryHypervisor
+from isobay.hypervisor.uri import is_here
 from isobay.model import Zone
 
 ONE, TWO = Zone("1", "one"), Zone("2", "two")
@@ -48,3 +49,19 @@ def test_a_host_is_made_once_when_it_is_needed() -> None:
     assert made == [SYSTEM]
     with pytest.raises(UnavailableError, match=r"'two' has no host .* ISOBAY_LIBVIRT"):
         hosts.of(TWO)
+
+
+@pytest.mark.parametrize(
+    ("uri", "here"),
+    [
+        (SYSTEM, True),
+        ("qemu:///session?socket=/run/libvirt-sock", True),
+        ("qemu+ssh://user@localhost/system", True),
+        ("qemu+tcp://[::1]/system", True),
+        ("qemu+ssh://user@localhost:2222/system", False),
+        (SSH, False),
+    ],
+)
+def test_this_machine_is_known(uri: str, here: bool) -> None:
+    """A URI without a host, or with this machine's own name, leads here; one with a port may lead through a tunnel."""
+    assert is_here(uri) is here

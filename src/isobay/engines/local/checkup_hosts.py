@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from isobay.errors import IsobayError
 from isobay.hypervisor import Architecture, Host, Hypervisor
+from isobay.hypervisor.uri import is_here
 
 Area = Literal[
     "disk", "database", "rules", "instances", "libvirt", "virtlogd", "emulator", "firmware", "kvm", "network"
@@ -47,11 +48,6 @@ def examine_host(uri: str, hypervisor: Hypervisor, kvm: Path = KVM) -> Iterator[
     if has:
         yield _kvm(host, uri, kvm)
     yield _network(host)
-
-
-def is_here(uri: str) -> bool:
-    """Whether a URI leads to this machine."""
-    return urlsplit(uri).hostname in (None, "localhost", "127.0.0.1", "::1")
 
 
 def _logs(uri: str) -> Iterator[Fact]:
