@@ -19,7 +19,7 @@ class Lingering:
     """A transport that closes so. ``is_sending`` tells whether the other side is in the midst of a request."""
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop, is_sending: Callable[[], bool]) -> None:
-        self.plain = transport
+        self._plain = transport
         self._loop = loop
         self._is_sending = is_sending
         self._timer: TimerHandle | None = None
@@ -29,29 +29,29 @@ class Lingering:
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is as the transport has it."""
-        return getattr(self.plain, name)
+        return getattr(self._plain, name)
 
     def write(self, data: bytes) -> None:
         """Write, unless all is said."""
         if not self.is_lingering:
-            self.plain.write(data)
+            self._plain.write(data)
 
     def is_closing(self) -> bool:
         """Whether nothing more will be answered."""
-        return self.is_lingering or self.plain.is_closing()
+        return self.is_lingering or self._plain.is_closing()
 
     def close(self) -> None:
         """Close when all is written: at once, or when the other side has ended, or was given enough time to."""
         if self.is_closing():
             return
         if not self._is_sending():
-            self.plain.close()
+            self._plain.close()
             return
         self.is_lingering = True
         self._ends_at = self._loop.time() + MOST_SECONDS
-        self.plain.write_eof()
-        if not self.plain.is_reading():
-            self.plain.resume_reading()
+        self._plain.write_eof()
+        if not self._plain.is_reading():
+            self._plain.resume_reading()
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def throw_away(self, data: bytes) -> None:
@@ -65,7 +65,7 @@ class Lingering:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.plain.close()
+        self._plain.close()
 
     def _look(self) -> None:
         if self._thrown == self._seen or self._loop.time() >= self._ends_at:

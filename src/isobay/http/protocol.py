@@ -109,11 +109,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = self._keeps_alive
         super().on_message_complete()
 
-    def handle_websocket_upgrade(self) -> None:
-        """Hand the connection on, as it is: a WebSocket says goodbye in its own way."""
-        self.transport = self.transport.plain  # type: ignore[assignment] # this protocol hears of it no more
-        super().handle_websocket_upgrade()
-
     def _becomes_console(self) -> bool:
         return bool(self.parser.should_upgrade()) and self._should_upgrade()
 
