@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isobay.catalog import Inserted, KeptInstance, Place
-from isobay.engines.local.instance_sizes import offering
+from isobay.engines.local.instance_sizes import name_of
 from isobay.hypervisor import Seen
 from isobay.model import AttachedIso, Instance, InstanceState, Listing, Page, Zone
 
@@ -54,7 +54,7 @@ def shown(kept: KeptInstance, place: Place, zones: Mapping[str, Zone], seen: See
         network_id=record.network,
         network_name=record.network,
         compute_offering_id=record.offering_id,
-        compute_offering_name=offering(record.offering_id).name,
+        compute_offering_name=name_of(record.offering_id),
         iso_id=first.iso_id if first else "",
         iso_name=first.iso_name if first else "",
         isos=isos,

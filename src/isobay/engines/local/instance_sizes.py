@@ -53,6 +53,11 @@ def offering(offering_id: str) -> ComputeOffering:
     raise NotFoundError.of("computeofferings", offering_id)
 
 
+def name_of(offering_id: str) -> str:
+    """What an instance's offering is called; empty for one that is not on offer any more."""
+    return next((each.name for each in OFFERINGS if each.id == offering_id), "")
+
+
 def size_of(wanted: NewInstance, iso: Iso, rules: Rules) -> Size:
     """The size that is asked for; what is not said is what the ISO's system needs, as far as the rules know it."""
     chosen = CUSTOM if wanted.compute_offering_id is UNSET else offering(wanted.compute_offering_id)
