@@ -76,6 +76,23 @@ def test_another_file_in_a_drive_is_not_the_iso(real: Rack, libvirt_server: Libv
     assert again.isos == [AttachedIso(0, iso.id, "system")]
 
 
+@pytest.mark.parametrize("slot", [0, 2], ids=["over the ISO", "into an empty drive"])
+def test_another_file_is_detached_too(real: Rack, libvirt_server: Libvirt, strange: Path, bootable: Path, slot: int):
+    """A file that virsh put into a drive is taken out as an ISO is, and other drives keep theirs."""
+    iso = real.shelve(bootable, "system")
+    made = real.make(iso, additional_iso_ids=[iso.id])
+    target = {0: "hda", 2: "hdc"}[slot]
+    domain = asleep(libvirt_server, made)
+    libvirt_server.virsh("change-media", domain, target, str(strange), "--live", "--config", "--force")
+    real.do("detach", made, slot)
+    left = [AttachedIso(each, iso.id, "system") for each in (0, 1) if each != slot]
+    assert real.get(made).isos == left
+    real.do("stop", made, force=True)
+    again = real.do("start", made)
+    assert again
+    assert again.isos == left
+
+
 def test_an_image_from_a_server_is_not_the_iso(real: Rack, libvirt_server: Libvirt, tmp_path: Path, bootable: Path):
     """What virsh lets a drive have from elsewhere than a file fills it too, and does not free the ISO."""
     iso = real.shelve(bootable, "system")

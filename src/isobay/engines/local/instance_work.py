@@ -151,9 +151,12 @@ class InstanceWorker:
     def _detach(self, course: _Course) -> None:
         kept = course.kept
         leaving = [drive.slot for drive in kept.isos if drive.leaving]
+        staying = {drive.slot for drive in kept.isos} - set(leaving)
         course.say("Emptying the drive.")
-        if course.host.get(kept.id):
-            for slot in leaving:
+        seen = course.host.get(kept.id)
+        if seen:
+            foreign = {drive.slot for drive in seen.drives if drive.image} - staying
+            for slot in sorted({*leaving, *foreign}):  # what looks empty may be full at the guest's next start
                 course.host.insert(kept.id, slot, None)
 
         def then(tx: Transaction) -> None:

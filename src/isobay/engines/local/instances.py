@@ -41,7 +41,7 @@ from isobay.model import (
 )
 from isobay.tasks import Delivery
 
-Then = Callable[[Transaction, KeptInstance], None]
+Then = Callable[[Transaction, KeptInstance, Seen | None], None]
 _HERE: tuple[InstanceState, ...] = ("Running", "Stopped", "Error")
 # What is done by force need not wait for what asks politely.
 _IMPATIENT = frozenset({kinds.HALT, kinds.DESTROY, kinds.PURGE})
@@ -142,7 +142,7 @@ class LocalInstances:
     def attach(self, place: Place, instance_id: str, iso_id: str, slot: int | None) -> tuple[Instance, Task]:
         """Put an ISO into a drive, the first without a slot."""
 
-        def then(tx: Transaction, kept: KeptInstance) -> None:
+        def then(tx: Transaction, kept: KeptInstance, _seen: Seen | None) -> None:
             iso = self._ready(tx, place, iso_id)
             _check_zone(iso, self._tools.zones(tx)[kept.zone_id])
             self._tools.objects.path(iso.object_id)
@@ -151,12 +151,13 @@ class LocalInstances:
         return self._begin(place, instance_id, kinds.ATTACH, _HERE, then)
 
     def detach(self, place: Place, instance_id: str, slot: int | None) -> tuple[Instance, Task]:
-        """Empty a drive, the first without a slot."""
+        """Empty a drive, the first without a slot; also of a file that somebody at the host put there."""
 
-        def then(tx: Transaction, kept: KeptInstance) -> None:
-            if all(drive.slot != (slot or 0) for drive in kept.isos):
+        def then(tx: Transaction, kept: KeptInstance, seen: Seen | None) -> None:
+            drives = (*kept.isos, *(drive for drive in seen.drives if drive.image)) if seen else kept.isos
+            if all(drive.slot != (slot or 0) for drive in drives):
                 raise WrongStateError(
-                    f"isobay has no ISO in drive {slot or 0} of the instance {kept.record.name!r}.",
+                    f"There is no ISO in drive {slot or 0} of the instance {kept.record.name!r}.",
                     type="instances",
                     id=kept.id,
                 )
@@ -187,7 +188,7 @@ class LocalInstances:
         """The address and port of its VNC server."""
         return self._running(place, instance_id).console(instance_id)
 
-    def _rest(self, tx: Transaction, kept: KeptInstance) -> None:
+    def _rest(self, tx: Transaction, kept: KeptInstance, _seen: Seen | None) -> None:
         self._tools.change(tx, kept.id, rests=True)
 
     def _begin(
@@ -207,7 +208,7 @@ class LocalInstances:
             if state not in states:
                 raise _wrong_state(kept, state, states)
             if then is not None:
-                then(tx, kept)
+                then(tx, kept, looked.seen)
             self._catalog.tasks.add(tx, task)
             self._catalog.instances.work_on(tx, kept.id, task.id)
             kept = self._kept(tx, place, instance_id)
