@@ -154,8 +154,9 @@ class LocalInstances:
         """Empty a drive, the first without a slot; also of a file that somebody at the host put there."""
 
         def then(tx: Transaction, kept: KeptInstance, seen: Seen | None) -> None:
-            drives = (*kept.isos, *(drive for drive in seen.drives if drive.image)) if seen else kept.isos
-            if all(drive.slot != (slot or 0) for drive in drives):
+            full = {drive.slot for drive in kept.isos}
+            full |= {drive.slot for drive in seen.drives if drive.image} if seen else set()
+            if (slot or 0) not in full:
                 raise WrongStateError(
                     f"There is no ISO in drive {slot or 0} of the instance {kept.record.name!r}.",
                     type="instances",
