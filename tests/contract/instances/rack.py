@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -18,6 +19,7 @@ from isobay.hypervisor import Hypervisor
 from isobay.model import Instance, Iso, IsoEdit, Listing, NewInstance, Task
 from isobay.model.requests import NewEnvironment
 from isobay.settings import Settings
+from isobay.telemetry import logs
 
 PATIENCE_SECONDS = 60
 SMALL = {"cpu_count": 1, "memory_in_mb": 64, "root_volume_size_in_gb": 1}
@@ -124,6 +126,15 @@ def until(look: Callable[[], Any], what: str) -> Any:
         assert monotonic() < deadline, f"waited in vain until {what}"
         Event().wait(0.02)
     return found
+
+
+@contextmanager
+def logged() -> Iterator[StringIO]:
+    """Keep what this process writes to its log until the end of the block."""
+    with redirect_stderr(StringIO()) as written:
+        logs.configure("warning", "text")
+        yield written
+    logs.configure("warning", "text")
 
 
 def built_on(hypervisor: Hypervisor, data_dir: Path, **options: str) -> Rack:

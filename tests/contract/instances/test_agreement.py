@@ -7,9 +7,9 @@ from threading import Event
 
 import msgspec
 import pytest
-from rack import PATIENCE_SECONDS, until
+from rack import PATIENCE_SECONDS, logged, until
 
-from isobay.errors import UnavailableError
+from isobay.errors import HypervisorError, UnavailableError
 from isobay.model import Task
 
 
@@ -152,6 +152,25 @@ def test_a_host_that_is_away_is_not_searched(rack, bootable):
     with rack.hypervisor.away():
         assert _left(rack, repairs=True) == []
     assert len(_left(rack)) == 1
+
+
+def test_a_disk_that_its_host_keeps_is_told_of(rack, bootable, monkeypatch):
+    """Where the host does not delete a disk the log says why, and what else was found is told."""
+    first = rack.make(rack.shelve(bootable, "system")).id
+    strays = sorted((made_up(first), f"{first[:-4]}2222"))
+    for each in strays:
+        rack.hypervisor.make_disk(each, 1)
+    remove = rack.hypervisor.remove
+
+    def refuse(guest_id):
+        if guest_id == strays[0]:
+            raise HypervisorError("It is in use elsewhere.")
+        remove(guest_id)
+
+    monkeypatch.setattr(rack.hypervisor, "remove", refuse)
+    with logged() as log:
+        assert _left(rack, repairs=True) == [(strays[0], ""), (strays[1], "Deleted.")]
+    assert "in use elsewhere" in log.getvalue()
 
 
 def test_an_attempt_that_was_thought_dead_leaves_nothing(unattended, bootable, monkeypatch):

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from msgspec import UNSET
 from PIL import Image
-from rack import Rack, built_on
+from rack import Rack, built_on, logged
 
 from hypervisors import Libvirt, until
 from images import image, packaged, tool
@@ -117,19 +117,20 @@ def test_a_packaged_image_shows_its_screen(proofs: Rack, name: str):
     check_text(proofs, task.subject)
 
 
-def test_what_the_host_cannot_run_has_failed(proofs: Rack, libvirt_server: Libvirt, capsys: Any):
+def test_what_the_host_cannot_run_has_failed(proofs: Rack, libvirt_server: Libvirt):
     """Where libvirt cannot start the guest, as without the daemon that keeps guests' logs, the log says why."""
     task = begun(proofs, packaged("ipxe"), ["bios"])
     (before,) = proved(proofs, task)
     libvirt_server.order("SIGTERM", "virtlogd")
     try:
-        _, again = proofs.here.engine.prove_iso(proofs.here.place, task.subject)
-        (proof,) = proved(proofs, again)
+        with logged() as log:
+            _, again = proofs.here.engine.prove_iso(proofs.here.place, task.subject)
+            (proof,) = proved(proofs, again)
     finally:
         libvirt_server.order("start", "virtlogd")
     assert (before.result, proof.result) == ("shown", "failed")
     assert proof.message == REFUSED
-    assert "virtlogd-sock" in capsys.readouterr().err
+    assert "virtlogd-sock" in log.getvalue()
     with pytest.raises(NotFoundError):
         proofs.here.engine.iso_picture(proofs.here.place, task.subject)
 

@@ -19,9 +19,14 @@ class LeftDisk(Struct, frozen=True):
     size: int
     host: Hypervisor
 
-    def delete(self) -> None:
-        """Delete it, and what its guest said on its serial line. Raises UnavailableError, HypervisorError."""
-        self.host.remove(self.guest_id)
+    def delete(self) -> bool:
+        """Delete it, and what its guest said on its serial line; False where its host does not: the log says why."""
+        try:
+            self.host.remove(self.guest_id)
+        except IsobayError as error:
+            logs.error("disk that is left is not deleted", guest=self.guest_id, reason=error.message)
+            return False
+        return True
 
 
 class LeftDisks(Struct, frozen=True):

@@ -64,19 +64,15 @@ class Survey:
         self._repairs = repairs
 
     def run(self, progress: Progress) -> Iterator[Finding]:
-        """Look at all, and yield what is found. Raises StorageError where the store does not tell.
-
-        With ``repairs`` it raises UnavailableError or HypervisorError where a host does not delete a disk.
-        """
+        """Look at all, and yield what is found. Raises StorageError where the store does not tell."""
         # First who may come back: they are the sound ones that others are then given.
         yield from self._returned()
         yield from self._faults(progress)
         yield from self._orphans()
         for disk in self._left_disks.find():
-            if self._repairs:
-                disk.delete()
             found = "the disk of a guest that is gone, and of no instance"
-            yield Finding("disk", disk.guest_id, disk.size, found, [], "Deleted." if self._repairs else "")
+            done = "Deleted." if self._repairs and disk.delete() else ""
+            yield Finding("disk", disk.guest_id, disk.size, found, [], done)
 
     def _returned(self) -> Iterator[Finding]:
         with self._catalog.reading() as tx:
