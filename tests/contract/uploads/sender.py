@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from threading import Event
-from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,16 +34,6 @@ def proof(algorithm: str, data: bytes) -> dict[str, str]:
     """The header that says what the bytes of a request have."""
     digest = hashlib.new(algorithm, data).digest()
     return {"Upload-Checksum": f"{algorithm} {base64.b64encode(digest).decode()}"}
-
-
-def until(holds: Callable[[], Any], seconds: float = 20) -> bool:
-    """Wait until something holds that nobody tells; False where it does not in time."""
-    deadline = monotonic() + seconds
-    while not holds():
-        if monotonic() > deadline:
-            return False
-        Event().wait(0.02)
-    return True
 
 
 class Sender:

@@ -7,9 +7,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from sender import MAX_ISO_BYTES, UPLOADS, Sender, until
+from sender import MAX_ISO_BYTES, UPLOADS, Sender
 
 from isobay.http.lingering import MOST_BYTES
+from processes import until
 
 ISOS = UPLOADS.replace("uploads", "isos")
 PIECE = bytes(1 << 20)

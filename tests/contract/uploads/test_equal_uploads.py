@@ -9,9 +9,10 @@ from threading import Event
 from uuid import uuid4
 
 import pytest
-from sender import UPLOADS, Sender, until
+from sender import UPLOADS, Sender
 
 from isobay.objects import DiskObjects
+from processes import until
 from service import Service, serving
 
 BESIDE = UPLOADS.replace("test_area", "beside")

@@ -9,8 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sender import MAX_ISO_BYTES, UPLOADS, Sender, until
+from sender import MAX_ISO_BYTES, UPLOADS, Sender
 
+from processes import until
 from servers import leave_out
 from service import KEY
 

@@ -10,8 +10,9 @@ from itertools import pairwise
 
 import httpx
 import pytest
-from sender import BYTES, LEAST, MAX_ISO_BYTES, UPLOADS, VERSION, Sender, metadata, proof, until
+from sender import BYTES, LEAST, MAX_ISO_BYTES, UPLOADS, VERSION, Sender, metadata, proof
 
+from processes import until
 from service import Service
 
 MIB = 1 << 20

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from cutting import cutting
-from sender import UPLOADS, Sender, until
+from sender import UPLOADS, Sender
 from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
+from processes import until
 from servers import leave_out
 from service import KEY
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from cutting import cutting
-from sender import UPLOADS, Sender, until
+from sender import UPLOADS, Sender
 
+from processes import until
 from service import KEY, environment, serving
 
 ISOS = UPLOADS.replace("uploads", "isos")

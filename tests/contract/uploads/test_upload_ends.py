@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sender import BYTES, LEAST, UPLOADS, VERSION, Sender, proof, until
+from sender import BYTES, LEAST, UPLOADS, VERSION, Sender, proof
 
 from isobay.app import Isobay
 from isobay.clock import utc_now
+from processes import until
 from service import Service, environment, serving
 
 DIE = """

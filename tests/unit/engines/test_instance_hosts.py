@@ -33,7 +33,9 @@ def test_zones_have_the_hosts_that_are_named(text: str, uris: tuple[str, str]) -
     assert (hosts.uri(ONE), hosts.uri(TWO)) == uris
 
 
-@pytest.mark.parametrize("text", ["", "libvirt", "one=", f"one={SYSTEM},one={SSH}", f"{SYSTEM},{SSH}", f"{SYSTEM},"])
+@pytest.mark.parametrize(
+    "text", ["", "libvirt", "one=", f"one={SYSTEM},one={SSH}", f"{SYSTEM},{SSH}", f"{SYSTEM},", f"o\nne={SYSTEM}"]
+)
 def test_what_names_no_hosts_is_refused(text: str) -> None:
     """What is no URI, or names two for one zone, is an error of the setting that says what may be there."""
     with pytest.raises(SettingsError, match="ISOBAY_LIBVIRT cannot be"):
