@@ -129,7 +129,7 @@ def _reply(call: Call, opened: Opened, file_name: str) -> Reply:
     headers = call.headers()
     validators, known = _said(opened.tag, opened.modified)
     if is_unchanged(headers, validators):
-        return Reply(status=304, headers=known)
+        return Reply(status=304, headers={**known})
     # A range is defined for GET alone (RFC 9110, 14.2).
     spans = [] if call.is_head else wanted_spans(headers, validators, opened.size)
     body = _described(opened, file_name, spans)
