@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from threading import Event
 from typing import Any
-from xml.etree.ElementTree import fromstring
+from xml.etree.ElementTree import fromstring, tostring
 
 import libvirt
 import libvirt_qemu
@@ -31,6 +31,8 @@ def change_drive(domain: Any, target: str, drive: str) -> None:
             if has_closed:
                 _open_what_libvirt_takes_for_open(domain, target)
             domain.updateDeviceFlags(drive, flags)
+            if not live:
+                _change_saved(domain, target, drive)
         except libvirt.libvirtError as error:
             # It started or stopped between the question and the change; or its firmware or its system closed the tray
             # between libvirt's opening and filling it, which QEMU refuses, and libvirt calls an internal error.
@@ -41,6 +43,24 @@ def change_drive(domain: Any, target: str, drive: str) -> None:
             Event().wait(WAIT_SECONDS)
         else:
             return
+
+
+def _change_saved(domain: Any, target: str, drive: str) -> None:
+    """Change it in the image of a guest that was saved with its memory too: it goes on with what is written there."""
+    if not domain.hasManagedSaveImage():
+        return
+    flags = libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE
+    description = fromstring(domain.managedSaveGetXMLDesc(flags))  # noqa: S314 -- written by libvirt, which the operator trusts
+    wanted = fromstring(drive)  # noqa: S314 -- our own
+    for disk in description.iterfind("devices/disk"):
+        place = disk.find("target")
+        if place is None or place.get("dev") != target:
+            continue
+        for old in disk.findall("source"):
+            disk.remove(old)
+        disk.extend(wanted.findall("source"))
+        disk.set("type", wanted.get("type", ""))
+    domain.managedSaveDefineXML(tostring(description, encoding="unicode"))
 
 
 def _open_what_libvirt_takes_for_open(domain: Any, target: str) -> None:

@@ -160,9 +160,6 @@ class Hypervisor(Protocol):
         Raises WrongStateError where it does not run.
         """
 
-    def run_once(self, guest: Guest) -> None:
-        """Start a guest that is gone when it stops, and is not defined; nothing where one with its id is there."""
-
     def watch(self, told: Callable[[Change], None]) -> Callable[[], None]:
         """Call ``told`` from a thread of its own when a guest of ours changes; the answer ends that.
 

@@ -212,16 +212,6 @@ class LibvirtHypervisor:
 
         return self._on(guest_id, work)
 
-    def run_once(self, guest: Guest) -> None:
-        """Start a guest that is gone when it stops."""
-
-        def work(opened: Any) -> None:
-            xml = self._described(opened, guest)
-            if self._ours(opened, guest.id) is None:
-                opened.createXML(xml, 0)
-
-        self._connection.ask(work)
-
     def watch(self, told: Callable[[Change], None]) -> Callable[[], None]:
         """Call ``told`` when a guest changes; where the host is away, as soon as it is there again."""
         return Watch(self._connection, told).end

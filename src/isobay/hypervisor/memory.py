@@ -29,18 +29,18 @@ TWIN = Host(
 
 
 class _Domain:
-    """One guest: as it is defined, None for one that runs once, and as it runs, None where it does not."""
+    """One guest: as it is defined, and as it runs, None where it does not."""
 
-    def __init__(self, defined: Guest | None, running: Guest | None = None) -> None:
+    def __init__(self, defined: Guest) -> None:
         self.defined = defined
-        self.running = running
+        self.running: Guest | None = None
         self.stopped_itself = False
         self.obeys = True
         self.screen = _black()
 
     @property
     def shown(self) -> Guest:
-        return cast("Guest", self.running or self.defined)
+        return self.running or self.defined
 
 
 class MemoryHypervisor:
@@ -91,7 +91,7 @@ class MemoryHypervisor:
         with self._answering():
             domain = self._domain(guest_id)
             if domain.running and (force or domain.obeys):
-                self._end(guest_id, domain, by_itself=not force)
+                self._end(domain, by_itself=not force)
         self._tell(guest_id)
 
     def reboot(self, guest_id: str) -> None:
@@ -105,7 +105,7 @@ class MemoryHypervisor:
         with self._answering():
             domain = self._domain(guest_id)
             domain.running = domain.running and _inserted(domain.running, slot, image)
-            domain.defined = domain.defined and _inserted(domain.defined, slot, image)
+            domain.defined = _inserted(domain.defined, slot, image)
         self._tell(guest_id)
 
     def remove(self, guest_id: str, *, keep_disk: bool = False) -> None:
@@ -135,7 +135,7 @@ class MemoryHypervisor:
         """What its drives hold when it starts next."""
         with self._answering():
             domain = self._domain(guest_id)
-            return _drives(domain.defined or domain.shown)
+            return _drives(domain.defined)
 
     def all(self) -> dict[str, Seen]:
         """All guests, by id."""
@@ -153,13 +153,6 @@ class MemoryHypervisor:
             self._running(guest_id)
             return "127.0.0.1", self._vnc_port
 
-    def run_once(self, guest: Guest) -> None:
-        """Start a guest that is gone when it stops."""
-        with self._answering():
-            self._check(guest)
-            self._domains.setdefault(guest.id, _Domain(None, guest))
-        self._tell(guest.id)
-
     def watch(self, told: Callable[[Change], None]) -> Callable[[], None]:
         """Call ``told`` when a guest changes."""
         self._told.append(told)
@@ -168,7 +161,7 @@ class MemoryHypervisor:
     def shut_down_itself(self, guest_id: str) -> None:
         """The guest's own system shuts down."""
         with self._lock:
-            self._end(guest_id, self._running(guest_id), by_itself=True)
+            self._end(self._running(guest_id), by_itself=True)
         self._tell(guest_id)
 
     def reboot_itself(self, guest_id: str) -> None:
@@ -176,7 +169,7 @@ class MemoryHypervisor:
         with self._lock:
             domain = self._running(guest_id)
             if cast("Guest", domain.running).stops_at_reboot:
-                self._end(guest_id, domain, by_itself=True)
+                self._end(domain, by_itself=True)
         self._tell(guest_id)
 
     def disobey(self, guest_id: str) -> None:
@@ -203,7 +196,7 @@ class MemoryHypervisor:
     def defined(self, guest_id: str) -> Guest:
         """The guest as it starts next time."""
         with self._lock:
-            return cast("Guest", self._domain(guest_id).defined)
+            return self._domain(guest_id).defined
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -246,11 +239,9 @@ class MemoryHypervisor:
             )
         return domain
 
-    def _end(self, guest_id: str, domain: _Domain, *, by_itself: bool) -> None:
+    def _end(self, domain: _Domain, *, by_itself: bool) -> None:
         domain.running = None
         domain.stopped_itself = by_itself
-        if domain.defined is None:
-            del self._domains[guest_id]
 
 
 def _inserted(guest: Guest, slot: int, image: Path | None) -> Guest:

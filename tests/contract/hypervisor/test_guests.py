@@ -231,18 +231,6 @@ def test_a_running_guest_is_seen(hypervisor: Hypervisor):
     assert port > 0
 
 
-def test_a_guest_runs_once(hypervisor: Hypervisor, new_image: Callable[[str], Path]):
-    """A guest that is not defined is there while it runs, may be given images, and is gone when it stops."""
-    guest = new_guest(hypervisor, disk="")
-    hypervisor.run_once(guest)
-    assert seen(hypervisor, guest.id).power == "Running"
-    one = new_image("one")
-    hypervisor.insert(guest.id, 0, one)
-    assert images(hypervisor, guest.id) == [one, None, None, None]
-    hypervisor.stop(guest.id, force=True)
-    assert hypervisor.get(guest.id) is None
-
-
 def test_changes_are_told(hypervisor: Hypervisor):
     """Who watches is told of every guest that changes, and no more when it has ended."""
     told: Queue[Change] = Queue()

@@ -59,13 +59,16 @@ def test_what_virsh_changes_is_shown(real: Hypervisor, libvirt_server: Libvirt, 
     assert not Path(guest.disk).exists()
 
 
-def test_a_guest_that_was_never_defined_leaves_no_firmware_variables(real: Hypervisor, libvirt_server: Libvirt):
-    """Those of UEFI are kept in a file of libvirt's, which goes with the guest."""
+@pytest.mark.parametrize("order", [["destroy"], ["undefine", "--keep-nvram"]], ids=["stopped", "undefined"])
+def test_no_firmware_variables_are_left(real: Hypervisor, libvirt_server: Libvirt, order: list[str]):
+    """Those of UEFI are kept in a file of libvirt's, which goes with the guest, whatever became of that."""
     variables = libvirt_server.directory / "lib" / "qemu" / "nvram"
     before = set(variables.glob("*"))
     guest = new_guest(real, firmware="uefi", disk="")
-    real.run_once(guest)
+    real.define(guest)
+    real.start(guest.id)
     assert len(set(variables.glob("*")) - before) == 1
+    libvirt_server.virsh(order[0], guest.id, *order[1:])
     real.remove(guest.id)
     assert set(variables.glob("*")) == before
     assert real.get(guest.id) is None

@@ -163,7 +163,9 @@ class Prover:
         host, guest = course.host, course.guest(firmware, image)
         host.remove(guest.id)  # an attempt before this one may have left it
         try:
-            host.run_once(guest)
+            # Defined, so that the variables of its firmware go with it, also when it has ended by itself.
+            host.define(guest)
+            host.start(guest.id)
             yield
         except LostError:
             raise
