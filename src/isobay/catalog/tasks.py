@@ -85,7 +85,8 @@ class Tasks:
 
     def cancel(self, tx: Connection, task_id: str) -> bool:
         """Ask whoever works on a task, now or later, to stop; False when it ended or is gone."""
-        return tx.execute(update(tasks).where(tasks.c.id == task_id, _PENDING).values(cancelled=True)).rowcount > 0
+        asked = {"cancelled": True, "message": "Cancelled. It ends when its worker sees that, or its turn comes."}
+        return tx.execute(update(tasks).where(tasks.c.id == task_id, _PENDING).values(asked)).rowcount > 0
 
     def end_all_of(self, tx: Connection, subject: str, message: str, error: dict[str, Any]) -> None:
         """Let what is pending for a subject fail, whoever works on it."""

@@ -90,7 +90,7 @@ class Work:
                 raise LostError
             if written.cancelled and written.status == "PENDING":
                 raise CancelledError(
-                    "The task was cancelled. Try again (operation=retry), or delete what it was for.",
+                    "The task was cancelled. Ask for it again (an import: operation=retry), or delete what it was for.",
                     type="tasks",
                     id=task.id,
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Event
 
 import msgspec
@@ -106,7 +107,7 @@ def test_a_guest_without_a_row_is_taken_away(unattended, bootable):
     proof = Task(id=guest.id[:-1] + "x", kind="iso.prove", status="PENDING", created=kept.created)
     with rack.built.catalog.writing() as tx:
         rack.built.catalog.tasks.add(tx, proof)
-    rack.hypervisor.run_once(msgspec.structs.replace(guest, id=proof.id, disk=""))
+    rack.hypervisor.define(msgspec.structs.replace(guest, id=proof.id, disk=""))
     rack.hypervisor.define(msgspec.structs.replace(guest, id=stray, disk=rack.hypervisor.make_disk(stray, 1)))
 
     rack.built.watching.tend()
@@ -228,6 +229,24 @@ def test_a_host_that_is_away_is_told(rack, bootable):
             with pytest.raises(UnavailableError):
                 ask()
     assert rack.get(made).state == "Running"
+
+
+def test_a_host_that_starts_anew_is_waited_for(unattended, bootable):
+    """What is done with an instance while its host is away for a moment is done when it is back."""
+    rack = unattended
+    _, task = rack.ask(rack.shelve(bootable, "system"))
+
+    def said():
+        with rack.built.catalog.reading() as tx:
+            return rack.built.catalog.tasks.get(tx, task.id).message
+
+    with ExitStack() as stack:
+        away = stack.enter_context(ExitStack())
+        away.enter_context(rack.hypervisor.away())
+        stack.enter_context(rack.working())
+        until(lambda: said() == "Making the guest.", "the worker is at the host")
+        away.close()
+        rack.done(task)
 
 
 def test_a_failed_create_can_be_tried_again_or_purged(unattended, bootable):

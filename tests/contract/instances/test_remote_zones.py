@@ -99,7 +99,7 @@ def test_the_other_zone_goes_on(zones: Zones, ssh: SshHost, tmp_path: Path):
         shown = {each["name"]: each for each in zones.service.get(INSTANCES)}
         assert shown["near"]["state"] == "Running"
         assert (shown["far"]["state"], shown["far"]["zoneName"]) == ("Error", "there")
-        assert "The machine that runs them cannot be reached" in shown["far"]["stateMessage"]
+        assert "The host of the instances cannot be reached" in shown["far"]["stateMessage"]
         wanted = {"name": "late", "isoId": boots["id"], "zoneId": zones.there, **SIZE}
         refused = zones.service.client().post(INSTANCES, json=wanted)
         assert refused.status_code == 503

@@ -126,6 +126,22 @@ def test_what_a_guest_ejects_lies_in_its_tray(real: Rack, libvirt_server: Libvir
     delete(real, iso)
 
 
+def test_a_saved_guest_goes_on_with_other_isos(real: Rack, libvirt_server: Libvirt, bootable: Path):
+    """What is attached and detached while virsh keeps a guest with its memory is so when the guest goes on."""
+    first, second = real.shelve(bootable, "first"), real.shelve(bootable, "second")
+    made = real.make(first)
+    libvirt_server.virsh("managedsave", made.id)
+    assert real.get(made).state == "Stopped"
+    real.do("detach", made, None)
+    real.do("attach", made, second.id, 1)
+    delete(real, first)
+    again = real.do("start", made)
+    assert again
+    assert (again.state, again.isos) == ("Running", [AttachedIso(1, second.id, "second")])
+    with pytest.raises(InUseError):
+        delete(real, second)
+
+
 def test_what_is_taken_out_for_now_is_used_still(real: Rack, libvirt_server: Libvirt, bootable: Path):
     """An ISO that virsh took out of the running guest alone is not shown, and is needed by its next start.
 

@@ -34,7 +34,19 @@ def test_zones_have_the_hosts_that_are_named(text: str, uris: tuple[str, str]) -
 
 
 @pytest.mark.parametrize(
-    "text", ["", "libvirt", "one=", f"one={SYSTEM},one={SSH}", f"{SYSTEM},{SSH}", f"{SYSTEM},", f"o\nne={SYSTEM}"]
+    "text",
+    [
+        "",
+        "libvirt",
+        "bogus:",
+        "http://host/system",
+        "qemu:///nope",
+        "one=",
+        f"one={SYSTEM},one={SSH}",
+        f"{SYSTEM},{SSH}",
+        f"{SYSTEM},",
+        f"o\nne={SYSTEM}",
+    ],
 )
 def test_what_names_no_hosts_is_refused(text: str) -> None:
     """What is no URI, or names two for one zone, is an error of the setting that says what may be there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import Lock
+from urllib.parse import urlsplit
 
 from isobay.errors import SettingsError, UnavailableError
 from isobay.hypervisor import Hypervisor
@@ -27,7 +28,7 @@ def parse_hosts(text: str) -> dict[str, str]:
         # A URI may hold an equals sign too, behind its scheme.
         before, sign, after = part.strip().partition("=")
         zone, uri = (before.strip(), after.strip()) if sign and ":" not in before else (EVERY, part.strip())
-        if zone in hosts or not zone.isprintable() or (uri != OFF and ":" not in uri):
+        if zone in hosts or not zone.isprintable() or not _names_a_host(uri):
             raise SettingsError(
                 f"ISOBAY_LIBVIRT cannot be {text!r}: give one URI for all zones, as qemu:///system, one for each, as "
                 "zone1=qemu:///system,zone2=qemu:///session, or off.",
@@ -35,6 +36,12 @@ def parse_hosts(text: str) -> dict[str, str]:
             )
         hosts[zone] = uri
     return hosts
+
+
+def _names_a_host(uri: str) -> bool:
+    parts = urlsplit(uri)
+    is_qemu = parts.scheme == "qemu" or parts.scheme.startswith("qemu+")
+    return uri == OFF or (is_qemu and parts.path in ("/system", "/session"))
 
 
 def zones_of(hosts: Mapping[str, str]) -> list[str]:

@@ -18,6 +18,7 @@ from isobay.hypervisor import Hypervisor
 from isobay.tasks import Handler, LostError, StoppedError, Work
 
 LOOK_SECONDS = 0.5
+AWAY_SECONDS = 5.0
 PRESS_SECONDS = 10.0  # a system that still boots does not see its power button yet
 
 
@@ -63,6 +64,20 @@ class InstanceWorker:
         return dict.fromkeys(self._steps, self._work_on)
 
     def _work_on(self, work: Work) -> None:
+        """Do it; a host that starts anew is waited for a little."""
+        ends = monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                self._attempt(work)
+            except UnavailableError:
+                if monotonic() >= ends:
+                    raise
+            else:
+                return
+            if work.stopping.wait(LOOK_SECONDS):
+                raise StoppedError
+
+    def _attempt(self, work: Work) -> None:
         instance_id = work.task.subject
         with self._tools.catalog.reading() as tx:
             kept = self._tools.catalog.instances.get(tx, instance_id)
@@ -86,7 +101,10 @@ class InstanceWorker:
             is_unmade = kind in (kinds.CREATE, kinds.START) and not kept.record.disk
             # What is away comes back, and then this is tried again by itself.
             is_stuck = kind == kinds.EJECT and not isinstance(error, UnavailableError)
-            if is_unmade or is_stuck:
+            if is_unmade:
+                problem = f"It could not be made. {error.public} Start it to try again."
+                self._tools.change(tx, kept.id, problem=problem)
+            elif is_stuck:
                 self._tools.change(tx, kept.id, problem=error.public)
             for drive in kept.isos:
                 if drive.leaving:
