@@ -246,7 +246,7 @@ def test_a_host_that_starts_anew_is_waited_for(unattended, bootable):
         stack.enter_context(rack.working())
         until(lambda: said() == "Making the guest.", "the worker is at the host")
         away.close()
-        rack.done(task)
+        assert rack.done(task).status == "SUCCESS"
 
 
 def test_a_failed_create_can_be_tried_again_or_purged(unattended, bootable):
