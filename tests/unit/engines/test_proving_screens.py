@@ -68,6 +68,30 @@ def test_the_firmwares_last_word_ends_it(firmware: Speech):
     assert not has_given_up(text(), firmware)
 
 
+def test_a_firmware_that_begins_all_alike_is_not_thought_done():
+    """UEFI begins its lines alike: it gives up with the last of them alone, and not below its sign."""
+    failed, done = "BdsDxe: failed to load Boot0001 from its place", "BdsDxe: Press any key to enter the menu."
+    firmware = heard(with_sign(text(failed, done)), Speech())
+    assert has_given_up(with_sign(text(failed, failed, done)), firmware)
+    assert not has_given_up(with_sign(text("BdsDxe: starting Boot0001 from its place")), firmware)
+    assert not has_given_up(with_sign(text()), firmware)
+
+
+def test_what_stands_above_the_firmwares_sign_is_shown():
+    """The sign of a firmware stays on the screen below what a loader writes there."""
+    firmware = heard(with_sign(text("BdsDxe: Press any key")), Speech())
+    assert is_shown(with_sign(text("BdsDxe: starting it", "Welcome to a system")), firmware)
+    assert not is_shown(with_sign(text("BdsDxe: starting it")), firmware)
+
+
+def with_sign(screen: bytes) -> bytes:
+    """A screen with a firmware's sign at its bottom."""
+    with Image.open(BytesIO(screen)) as opened:
+        picture = opened.convert("RGB")
+    picture.paste((255, 128, 0), (200, SIZE[1] - 60, 400, SIZE[1] - 4))
+    return png(picture)
+
+
 def test_clocks_and_cursors_are_calm():
     """A blinking cursor or a countdown changes nothing; another screen, or one of another size, does."""
     first = text("GNU GRUB", "starts in 5 seconds")

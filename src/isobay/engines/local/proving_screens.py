@@ -18,6 +18,8 @@ MAX_PICTURE_BYTES = 1 << 20
 CONTRAST = 24  # of 255: what differs less from the background is not seen
 CELL = (8, 16)  # pixels, about a character
 BEGINNING = 48  # pixels of a line, about six characters
+SENTENCE = 240  # pixels of a line: UEFI begins all that it says alike, and countdowns and codes come later
+TEXT_HEIGHT = 32  # pixels: what is higher is a sign, which stays where it is and is nobody's last word
 BLINKING = 2  # cells, as a cursor's
 SUBSTANCE = 16  # cells, about a short sentence
 # A firmware that found nothing to boot lists what it looked at, and has the last word.
@@ -26,7 +28,7 @@ CALM = 0.02  # of all cells: less is a clock or a countdown
 
 
 class Speech(Struct, frozen=True):
-    """How a firmware speaks: how its lines begin, and the last it writes when it found nothing to boot; digests."""
+    """How a firmware speaks: how its lines begin, and what it writes last when it found nothing to boot; digests."""
 
     beginnings: frozenset[str] = frozenset()
     last: str = ""
@@ -34,28 +36,32 @@ class Speech(Struct, frozen=True):
 
 class _Line(Struct, frozen=True):
     beginning: str
+    sentence: str
     cells: int
+    is_text: bool
 
 
 def heard(png: bytes, speech: Speech) -> Speech:
     """The speech of a firmware that has come to show this screen."""
     lines = _readable(png)
     beginnings = speech.beginnings.union(line.beginning for line in lines)
-    return Speech(beginnings, lines[-1].beginning if lines else speech.last)
+    last = _last(lines)
+    return Speech(beginnings, last.sentence if last else speech.last)
 
 
 def is_shown(png: bytes, firmware: Speech) -> bool:
     """Whether a screen has something of substance that is not the firmware's."""
     lines = _readable(png)
     others = sum(line.cells for line in lines if line.beginning not in firmware.beginnings)
-    is_over = bool(lines) and lines[-1].beginning in firmware.beginnings
+    last = _last(lines)
+    is_over = last is not None and last.beginning in firmware.beginnings
     return others >= (LISTING if is_over else SUBSTANCE)
 
 
 def has_given_up(png: bytes, firmware: Speech) -> bool:
     """Whether the firmware has had its last word: it found nothing to boot, or what it booted came back."""
-    lines = _readable(png)
-    return bool(lines) and lines[-1].beginning == firmware.last
+    last = _last(_readable(png))
+    return last is not None and last.sentence == firmware.last
 
 
 def is_calm(before: bytes, after: bytes) -> bool:
@@ -79,6 +85,10 @@ def picture_of(png: bytes) -> bytes:
 
 def _readable(png: bytes) -> list[_Line]:
     return [line for line in _lines(_ink(_opened(png))) if line.cells > BLINKING]
+
+
+def _last(lines: list[_Line]) -> _Line | None:
+    return next((line for line in reversed(lines) if line.is_text), None)
 
 
 def _opened(png: bytes) -> Image.Image:
@@ -121,11 +131,14 @@ def _lines(ink: Image.Image) -> Iterator[_Line]:
 
 
 def _line(ink: Image.Image) -> _Line:
+    return _Line(_digest(ink, BEGINNING), _digest(ink, SENTENCE), _cells(ink), ink.height <= TEXT_HEIGHT)
+
+
+def _digest(ink: Image.Image, width: int) -> str:
     left = (ink.getbbox() or (0, 0, 0, 0))[0]
-    start = ink.crop((left, 0, left + BEGINNING, ink.height))
+    start = ink.crop((left, 0, left + width, ink.height))
     start = start.crop(start.getbbox())
-    digest = sha256(b"%d %d " % start.size + start.tobytes()).hexdigest()
-    return _Line(digest, _cells(ink))
+    return sha256(b"%d %d " % start.size + start.tobytes()).hexdigest()
 
 
 def _cells(ink: Image.Image) -> int:

@@ -176,7 +176,16 @@ class Prover:
         host.remove(guest.id)
 
     def _speech(self, course: _Course, firmware: Firmware, patience: Patience) -> Speech:
-        """How this firmware speaks on this host: from its boot with an empty tray, done once."""
+        """How a firmware speaks on this host."""
+        speech = self._heard(course, firmware, patience)
+        if firmware == "uefi" and not _refusal(course.host.host(), course.architecture, SECURE):
+            # What it says flashes by before its shell clears the screen; Secure Boot does not let it start that.
+            others = self._heard(course, SECURE, patience).beginnings
+            speech = msgspec.structs.replace(speech, beginnings=speech.beginnings | others)
+        return speech
+
+    def _heard(self, course: _Course, firmware: Firmware, patience: Patience) -> Speech:
+        """What it said when it booted with an empty tray, which is done once."""
         from isobay.engines.local.proving_screens import Speech
 
         about = f"{course.host.host().name} {course.architecture} {firmware}"
