@@ -9,8 +9,9 @@ from isobay.app import build
 from isobay.settings import Settings
 from service import SEED, Service, serving
 
-ONE = "zone1=test:///default"
-THREE = f"{ONE},zone2=test:///two,far=off"
+TWO = "zone2=qemu+unix:///session?socket=/nowhere,far=off"
+ONE = "zone1=qemu+unix:///system?socket=/nowhere"
+THREE = f"{ONE},{TWO}"
 
 
 def names(service: Service, path: str = SEED) -> dict[str, str]:
@@ -27,7 +28,7 @@ def placed(service: Service, iso: dict[str, Any]) -> tuple[set[str], str, str]:
 
 def test_a_first_start_makes_the_zones_that_are_named(tmp_path: Path):
     """Beside the first, whatever starts: a second start is not needed for them."""
-    built = build(Settings.load({"ISOBAY_LIBVIRT": "zone2=test:///two,far=off"}, data_dir=tmp_path))
+    built = build(Settings.load({"ISOBAY_LIBVIRT": TWO}, data_dir=tmp_path))
     visit = built.door.operate("test_area")
     assert [zone.name for zone in visit.engine.zones(visit.place)] == ["far", "zone1", "zone2"]
     built.catalog.close()
